@@ -1,0 +1,63 @@
+"""What every test shares: which machine a marked test needs, and that a skip says why.
+
+Plain ``pytest`` deselects the marks netns, browser, shared, full and bench. Chosen with ``-m``, a test whose machine is
+not there is skipped with the reason; where CI is set a missing tool is a failure, since a skip would hide a missing
+install step.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared" / "data"
+CHROMIUM = "/usr/bin/chromium"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make every warning an error on CI, other people's too."""
+    if os.environ.get("CI"):
+        config.addinivalue_line("filterwarnings", "error")
+
+
+def _missing_tool(item: pytest.Item) -> str | None:
+    if item.get_closest_marker("netns"):
+        if os.geteuid() != 0:
+            return "needs root for network namespaces"
+        for tool in ("ip", "nft"):
+            if shutil.which(tool) is None:
+                return f"needs the command {tool}"
+    if item.get_closest_marker("browser"):
+        if find_spec("playwright") is None:
+            return "needs the extra 'ui'"
+        if not Path(CHROMIUM).exists():
+            return f"needs {CHROMIUM}"
+    return None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what this machine cannot run, and say why."""
+    missing = _missing_tool(item)
+    if missing is not None:
+        if os.environ.get("CI"):
+            pytest.fail(missing, pytrace=False)
+        pytest.skip(missing)
+    if item.get_closest_marker("shared") and not SHARED.is_dir():
+        pytest.skip("needs the CAP files in ../shared/data")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Return the folder of real CAP files beside the checkout; use it with the mark ``shared``."""
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return the path of the browser; use it with the mark ``browser``."""
+    return CHROMIUM
