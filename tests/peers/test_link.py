@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import asyncio
+import ssl
+import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from meshrelay.errors import PeerFault
+from meshrelay.peers import link
+from meshrelay.peers.link import LinkIdentity, SpkiPin, open_identity, relay_id_of
+
+
+@pytest.fixture
+def alice(tmp_path: Path) -> LinkIdentity:
+    return open_identity(tmp_path / "alice" / "link.pem")
+
+
+@pytest.fixture
+def bob(tmp_path: Path) -> LinkIdentity:
+    return open_identity(tmp_path / "bob" / "link.pem")
+
+
+class Listener:
+    """A TLS listener that says what it saw: relay ids, and every byte after the handshake."""
+
+    def __init__(self, identity: LinkIdentity) -> None:
+        self.identity = identity
+        self.seen: list[bytes] = []
+        self.received = b""
+        self.closed = asyncio.Event()
+        self.port = 0
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Listener]:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.identity.server)
+        self.port = server.sockets[0].getsockname()[1]
+        async with server:
+            yield self
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.seen.append(relay_id_of(writer.transport))
+        try:
+            while data := await reader.read(4096):
+                self.received += data
+                if b"\r\n\r\n" in self.received:
+                    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                    break
+        finally:
+            writer.close()
+            self.closed.set()
+
+
+async def get(identity: LinkIdentity, pin: SpkiPin, port: int) -> int:
+    connector = aiohttp.TCPConnector(ssl=pin)
+    async with (
+        aiohttp.ClientSession(connector=connector) as session,
+        session.get(f"https://127.0.0.1:{port}/", ssl=identity.client) as response,
+    ):
+        return response.status
+
+
+def test_the_key_is_made_once_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "link.pem"
+    first = open_identity(path)
+    assert open_identity(path).relay_id == first.relay_id
+    assert len(first.relay_id) == 32
+
+
+def test_two_relays_have_two_ids(alice: LinkIdentity, bob: LinkIdentity) -> None:
+    assert alice.relay_id != bob.relay_id
+
+
+def test_the_key_file_is_for_its_owner_alone_and_nothing_else_is_left(tmp_path: Path) -> None:
+    open_identity(tmp_path / "link.pem")
+    assert stat.S_IMODE((tmp_path / "link.pem").stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["link.pem"]
+
+
+def test_a_damaged_key_file_is_said_and_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "link.pem"
+    open_identity(path)
+    damaged = path.read_bytes().replace(b"PRIVATE", b"PRIVATF")
+    path.write_bytes(damaged)
+    with pytest.raises(ValueError, match=r"link\.pem"):
+        open_identity(path)
+    assert path.read_bytes() == damaged
+
+
+async def test_both_ends_learn_the_other_ones_relay_id(alice: LinkIdentity, bob: LinkIdentity) -> None:
+    async with Listener(bob).running() as listener:
+        pin = SpkiPin(bob.relay_id)
+        assert await get(alice, pin, listener.port) == 200
+        assert listener.seen == [alice.relay_id]
+
+
+async def test_an_unknown_relay_is_pinned_on_first_use(alice: LinkIdentity, bob: LinkIdentity) -> None:
+    pin = SpkiPin(None)
+    async with Listener(bob).running() as listener:
+        await get(alice, pin, listener.port)
+    assert pin.relay_id == bob.relay_id
+    async with Listener(alice).running() as listener:
+        with pytest.raises(aiohttp.ServerFingerprintMismatch):
+            await get(alice, pin, listener.port)
+
+
+async def test_a_wrong_pin_is_refused_before_any_http(alice: LinkIdentity, bob: LinkIdentity) -> None:
+    async with Listener(bob).running() as listener:
+        with pytest.raises(aiohttp.ServerFingerprintMismatch):
+            await get(alice, SpkiPin(alice.relay_id), listener.port)
+        await listener.closed.wait()
+        assert listener.received == b""
+
+
+async def test_a_client_without_a_certificate_is_refused(bob: LinkIdentity) -> None:
+    bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    bare.check_hostname = False
+    bare.verify_mode = ssl.CERT_NONE
+    async with Listener(bob).running() as listener:
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port, ssl=bare)
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        with pytest.raises((ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)):
+            await reader.readexactly(1)
+        writer.transport.abort()
+        assert listener.received == b""
+
+
+async def test_a_self_signed_stranger_is_refused(
+    alice: LinkIdentity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "_ANCHOR_SCALAR", 7)
+    stranger = open_identity(tmp_path / "stranger.pem")
+    monkeypatch.undo()
+    async with Listener(stranger).running() as listener:
+        with pytest.raises(aiohttp.ClientSSLError):
+            await get(alice, SpkiPin(None), listener.port)
+
+
+async def test_older_tls_is_refused(bob: LinkIdentity, alice: LinkIdentity) -> None:
+    alice.client.minimum_version = ssl.TLSVersion.TLSv1_2
+    alice.client.maximum_version = ssl.TLSVersion.TLSv1_2
+    async with Listener(bob).running() as listener:
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            await asyncio.open_connection("127.0.0.1", listener.port, ssl=alice.client)
+
+
+async def test_a_link_without_tls_has_no_relay_id() -> None:
+    server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+    async with server:
+        _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        with pytest.raises(PeerFault):
+            relay_id_of(writer.transport)
+        writer.close()
+
+
+async def test_strict_checking_of_newer_pythons_accepts_the_certificates(
+    alice: LinkIdentity, bob: LinkIdentity
+) -> None:
+    for context in (alice.client, bob.server):
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+    async with Listener(bob).running() as listener:
+        assert await get(alice, SpkiPin(bob.relay_id), listener.port) == 200
