@@ -1,0 +1,218 @@
+"""One value, one byte string: the strict deterministic CBOR that everything signed or hashed is made of.
+
+The form is the core deterministic encoding of RFC 8949 section 4.2.1, narrowed to unsigned and negative
+integers of at most 64 bits, byte strings, UTF-8 text, arrays, maps and the two booleans.
+There are no tags, floats, nulls or indefinite lengths. All size limits of the format live here.
+
+Law: for any bytes, :func:`decode` returns a value whose :func:`encode` is those bytes, or raises InvalidItem
+with the reason ``encoding`` or ``text``. Source: docs/spec/item.md, "Encoding".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import cbor2
+
+from meshrelay.errors import InvalidItem, Reason
+
+Value: TypeAlias = "int | bool | bytes | str | Sequence[Value] | Mapping[int, Value] | Mapping[str, Value]"
+
+MAX_ITEM = 64 * 1024
+"""The largest signed item, in bytes."""
+MAX_DEPTH = 8
+"""How deep arrays and maps may nest; the outermost one counts."""
+MAX_INT_KEY = 255
+MAX_TEXT_KEY = 35
+"""The longest text used as a map key, in bytes: BCP 47 asks for 35."""
+
+_UINT, _NINT, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
+_FALSE, _TRUE = 20, 21
+_FORBIDDEN_TEXT = {
+    *range(0x0A),
+    *range(0x0B, 0x20),
+    *range(0x7F, 0xA0),
+    *range(0x202A, 0x202F),
+    *range(0x2066, 0x206A),
+}
+_FORBIDDEN_CHARS = frozenset(map(chr, _FORBIDDEN_TEXT))
+
+
+def encode(value: Value) -> bytes:
+    """Return the one encoding of `value`; raise ValueError for what has none."""
+    return cbor2.dumps(_ordered(value))
+
+
+def decode(data: bytes, *, max_size: int = MAX_ITEM) -> Value:
+    """Return the value that `data` is the one encoding of; raise InvalidItem otherwise."""
+    if len(data) > max_size:
+        raise InvalidItem(Reason.SIZE, f"{len(data)} bytes, at most {max_size} are allowed")
+    _scan(data)
+    try:
+        value: Value = cbor2.loads(data, allow_duplicate_keys=False, allow_indefinite=False, max_depth=MAX_DEPTH + 1)
+    except (cbor2.CBORDecodeError, UnicodeDecodeError, ValueError) as error:
+        raise InvalidItem(Reason.ENCODING, f"not decodable: {error}") from error
+    # The scan has seen that every head is minimal and every map is in order; this comparison holds it to that.
+    if cbor2.dumps(value) != data:
+        raise InvalidItem(Reason.ENCODING, "not in deterministic form")
+    return value
+
+
+def split_sequence(data: bytes, *, max_items: int) -> list[bytes]:
+    """Cut a CBOR sequence (RFC 8742) into the bytes of its items, without decoding them.
+
+    Raises InvalidItem when an item is cut off, has an indefinite length, nests too deep,
+    or when there are more than `max_items`.
+    """
+    parts: list[bytes] = []
+    start = 0
+    while start < len(data):
+        if len(parts) == max_items:
+            raise InvalidItem(Reason.SIZE, f"more than {max_items} items in one sequence")
+        end = skip(data, start)
+        parts.append(data[start:end])
+        start = end
+    return parts
+
+
+def skip(data: bytes, start: int) -> int:
+    """Return where the CBOR item that begins at `start` ends; tags are allowed, indefinite lengths are not."""
+    pos = start
+    open_items = [1]
+    while open_items:
+        if not open_items[-1]:
+            open_items.pop()
+            continue
+        open_items[-1] -= 1
+        major, argument, pos = _head(data, pos)
+        if major in (_BYTES, _TEXT):
+            pos += argument
+        elif major == _ARRAY:
+            open_items.append(argument)
+        elif major == _MAP:
+            open_items.append(argument * 2)
+        elif major == _TAG:
+            open_items.append(1)
+        if pos > len(data):
+            raise InvalidItem(Reason.ENCODING, "cut off")
+        if len(open_items) > MAX_DEPTH * 2:
+            raise InvalidItem(Reason.ENCODING, "nested too deep")
+    return pos
+
+
+def is_clean_text(text: str) -> bool:
+    """Tell whether `text` has no control characters but newline, and no overrides of writing direction."""
+    return text.isprintable() or _FORBIDDEN_CHARS.isdisjoint(text)
+
+
+def _ordered(value: Value) -> Value:
+    """Return `value` with every map in the order of its encoded keys (RFC 8949 section 4.2.1)."""
+    if isinstance(value, bool | bytes):
+        return value
+    if isinstance(value, str):
+        if not is_clean_text(value):
+            raise ValueError("text has control characters or direction overrides")
+        return value
+    if isinstance(value, int):
+        if not -(2**64) <= value < 2**64:
+            raise ValueError("integers have at most 64 bits")
+        return value
+    if isinstance(value, list | tuple):
+        return [_ordered(element) for element in value]
+    if isinstance(value, dict):
+        entries = sorted((cbor2.dumps(_checked_key(key)), key, element) for key, element in value.items())
+        return {key: _ordered(element) for _, key, element in entries}
+    raise ValueError(f"{type(value).__name__} has no encoding")
+
+
+def _checked_key(key: object) -> int | str:
+    if isinstance(key, int) and not isinstance(key, bool) and 0 <= key <= MAX_INT_KEY:
+        return key
+    if isinstance(key, str) and 0 < len(key.encode()) <= MAX_TEXT_KEY:
+        return key
+    raise ValueError(f"{key!r} cannot be a map key")
+
+
+def _head(data: bytes, pos: int) -> tuple[int, int, int]:
+    """Read one head at `pos`: its major type, its argument, and where the content begins."""
+    if pos >= len(data):
+        raise InvalidItem(Reason.ENCODING, "cut off")
+    first = data[pos]
+    major, info = first >> 5, first & 0x1F
+    if info < 24:
+        return major, info, pos + 1
+    if info > 27:
+        raise InvalidItem(Reason.ENCODING, "an indefinite length" if info == 31 else "a reserved head")
+    width = 1 << (info - 24)
+    end = pos + 1 + width
+    if end > len(data):
+        raise InvalidItem(Reason.ENCODING, "cut off")
+    argument = int.from_bytes(data[pos + 1 : end], "big")
+    if major != _SIMPLE and argument < (24 if width == 1 else 1 << (4 * width)):
+        raise InvalidItem(Reason.ENCODING, "a length or number that is not in its shortest form")
+    return major, argument, end
+
+
+def _scan(data: bytes) -> None:
+    """Refuse whatever the decoder must never see, before it sees it.
+
+    A decoder builds odd objects from tags and may spend long on keys that collide; this walk builds nothing
+    and its time is linear in the size.
+    """
+    pos = 0
+    # One frame for every open container: [items left, is map, expecting a key, the last key's encoding].
+    frames: list[list[int | bytes]] = []
+    left, is_map, at_key, last_key = 1, False, False, b""
+    end = len(data)
+    while True:
+        while not left:
+            if not frames:
+                if pos != end:
+                    raise InvalidItem(Reason.ENCODING, "bytes after the end")
+                return
+            left, is_map, at_key, last_key = frames.pop()  # type: ignore[assignment]
+        left -= 1
+        start = pos
+        major, argument, pos = _head(data, pos)
+        if is_map:
+            if (
+                at_key
+                and not (major == _UINT and argument <= MAX_INT_KEY)
+                and not (major == _TEXT and 0 < argument <= MAX_TEXT_KEY)
+            ):
+                raise InvalidItem(Reason.ENCODING, "a map key that is neither a small number nor a language tag")
+            at_key = not at_key
+        if major in (_BYTES, _TEXT):
+            content, pos = pos, pos + argument
+            if pos > end:
+                raise InvalidItem(Reason.ENCODING, "cut off")
+            if major == _TEXT:
+                _check_text(data[content:pos])
+        elif major in (_ARRAY, _MAP):
+            if argument > end - pos:
+                raise InvalidItem(Reason.ENCODING, "cut off")
+            if len(frames) + 1 > MAX_DEPTH:
+                raise InvalidItem(Reason.ENCODING, f"nested deeper than {MAX_DEPTH}")
+            frames.append([left, is_map, at_key, last_key])
+            is_map = at_key = major == _MAP
+            left, last_key = argument * 2 if is_map else argument, b""
+            continue
+        elif major == _TAG:
+            raise InvalidItem(Reason.ENCODING, "a tag")
+        elif major == _SIMPLE and (argument not in (_FALSE, _TRUE) or pos != start + 1):
+            raise InvalidItem(Reason.ENCODING, "a float or a simple value other than true and false")
+        if is_map and not at_key:
+            key = data[start:pos]
+            if key <= last_key:
+                raise InvalidItem(Reason.ENCODING, "map keys out of order or twice")
+            last_key = key
+
+
+def _check_text(raw: bytes) -> None:
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidItem(Reason.TEXT, "not UTF-8") from error
+    if not is_clean_text(text):
+        raise InvalidItem(Reason.TEXT, "control characters or overrides of writing direction")

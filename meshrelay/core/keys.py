@@ -1,0 +1,72 @@
+"""Signing keys and the names people compare: the only module that talks to the signature library.
+
+Every choice is made here once. Ed25519 through libsodium verifies, and nothing else does: other libraries
+accept signatures that nobody made when the public key is a point of small order. A public key that a
+person imports is checked to be a real point too.
+
+Not here: files, passphrases and locks (keyring.py), and what a key is trusted for (trust.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+
+from nacl import bindings, exceptions
+
+PUBLIC_KEY_SIZE = 32
+SEED_SIZE = 32
+SIGNATURE_SIZE = 64
+
+DIGIT_GROUPS = 9
+"""A fingerprint is nine groups of three digits: 89.7 bits, said aloud in any language."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SigningKey:
+    """A secret key; never printed, compared in constant time."""
+
+    seed: bytes = field(repr=False)
+    public: bytes
+
+    @classmethod
+    def from_seed(cls, seed: bytes) -> SigningKey:
+        """Make the key that 32 random bytes stand for."""
+        if len(seed) != SEED_SIZE:
+            raise ValueError(f"a seed has {SEED_SIZE} bytes, not {len(seed)}")
+        public, _ = bindings.crypto_sign_seed_keypair(seed)
+        return cls(seed, public)
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the 64-byte signature of `message` (RFC 8032, deterministic)."""
+        return bindings.crypto_sign(message, self.seed + self.public)[:SIGNATURE_SIZE]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SigningKey) and hmac.compare_digest(self.seed, other.seed)
+
+    def __hash__(self) -> int:
+        return hash(self.public)
+
+
+def verify(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Tell whether `public` signed `message`; refuses keys of small order and signatures in a second form."""
+    if len(public) != PUBLIC_KEY_SIZE or len(signature) != SIGNATURE_SIZE:
+        return False
+    try:
+        bindings.crypto_sign_open(signature + message, public)
+    except exceptions.BadSignatureError:
+        return False
+    return True
+
+
+def is_public_key(public: bytes) -> bool:
+    """Tell whether `public` is a canonical point of the prime-order group: asked when a person brings a key."""
+    return len(public) == PUBLIC_KEY_SIZE and bool(bindings.crypto_core_ed25519_is_valid_point(public))
+
+
+def digits(public: bytes) -> str:
+    """Return the fingerprint people compare: 27 digits in nine groups of three (docs/spec/item.md)."""
+    number = int.from_bytes(hashlib.sha256(b"meshrelay/1 fingerprint" + public).digest(), "big") % 10**27
+    text = f"{number:027}"
+    return " ".join(text[at : at + 3] for at in range(0, 27, 3))
