@@ -1,0 +1,177 @@
+"""Signing keys on disk: seeds, the streams they number, and the lock that keeps numbers unique.
+
+DATA/keys holds, for every key NAME:
+
+- ``NAME.key``: the seed, readable by its owner alone
+- ``NAME.mark``: the stream and the last number taken in it; never in a backup
+- ``NAME.lock``: held by the process that is signing
+- ``NAME.revocation``: the key's own revocation, to be printed or put away
+
+A number is taken before it is used: lock, read the mark, write and fsync the next, sign, store. When the mark is
+lost a new stream begins, so that no number is ever used twice in one.
+Source: docs/spec/bulletin.md, "Streams".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+
+from meshrelay.core.admission import sign
+from meshrelay.core.keys import SigningKey
+from meshrelay.core.statements import Revocation
+from meshrelay.errors import KeyLocked, NotFound, Refusal
+
+LOCK_SECONDS = 30.0
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnKey:
+    """A key of this relay's people: its name here, its public half, when it was made (unix seconds)."""
+
+    name: str
+    public: bytes
+    created: int
+
+
+class Signer:
+    """A key while its lock is held."""
+
+    def __init__(self, key: SigningKey, mark: Path) -> None:
+        self.key = key
+        self._mark = mark
+        self.stream, self._last = _read_mark(mark)
+
+    def take_number(self, *, highest_held: int = 0) -> int:
+        """Return the next number of the stream, written down before it is used.
+
+        `highest_held` is the highest number of this stream among the items held here.
+        """
+        number = max(self._last, highest_held) + 1
+        _write(self._mark, {"stream": self.stream.hex(), "seq": number})
+        self._last = number
+        return number
+
+
+class Keyring:
+    """The keys in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def own(self) -> dict[bytes, str]:
+        """Return the public key and name of every key here."""
+        return {key.public: key.name for key in self.all()}
+
+    def all(self) -> tuple[OwnKey, ...]:
+        """Return every key here, oldest first."""
+        found = [self.get(path.stem) for path in self._folder.glob("*.key")]
+        return tuple(sorted(found, key=lambda key: (key.created, key.name)))
+
+    def get(self, name: str) -> OwnKey:
+        """Return the key called `name`; raise NotFound."""
+        key, created = self._load(name)
+        return OwnKey(name, key.public, created)
+
+    def choose(self, name: str = "") -> OwnKey | None:
+        """Return the key called `name`, or without a name the only one, or `me`; None when there is no key at all."""
+        if name:
+            return self.get(name)
+        found = self.all()
+        if len(found) < 2:
+            return found[0] if found else None
+        for key in found:
+            if key.name == "me":
+                return key
+        names = ", ".join(key.name for key in found)
+        raise Refusal(f"several keys are here: {names}", hint="say which one with --key NAME")
+
+    def new(self, name: str, *, now: int) -> OwnKey:
+        """Make a key, its first stream and its own revocation."""
+        if not _NAME.fullmatch(name):
+            raise Refusal(f"{name!r} cannot name a key", hint="use up to 32 letters, digits, - and _")
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self._path(name, "key").exists():
+            raise Refusal(f"a key called {name} is here already", hint="choose another name")
+        key = SigningKey.from_seed(secrets.token_bytes(32))
+        revocation = sign(Revocation(sent=now, subject=key.public), key)
+        _write_bytes(self.revocation_path(name), revocation.data)
+        _write(self._path(name, "mark"), {"stream": secrets.token_hex(8), "seq": 0})
+        _write(self._path(name, "key"), {"version": 1, "seed": key.seed.hex(), "created": now})
+        return OwnKey(name, key.public, now)
+
+    def revocation_path(self, name: str) -> Path:
+        """Return where the key's own revocation lies; to use it, import that file."""
+        return self._path(name, "revocation")
+
+    @contextmanager
+    def signing(self, name: str) -> Iterator[Signer]:
+        """Hold the key's lock; raise KeyLocked when another process keeps it."""
+        key, _ = self._load(name)
+        lock = filelock.FileLock(self._path(name, "lock"), timeout=LOCK_SECONDS, mode=0o600)
+        try:
+            lock.acquire()
+        except filelock.Timeout as error:
+            raise KeyLocked(
+                f"the key {name} is in use", hint="wait until the other meshrelay process is done and try again"
+            ) from error
+        try:
+            mark = self._path(name, "mark")
+            if not mark.exists():
+                _write(mark, {"stream": secrets.token_hex(8), "seq": 0})
+            yield Signer(key, mark)
+        finally:
+            lock.release()
+
+    def _path(self, name: str, suffix: str) -> Path:
+        return self._folder / f"{name}.{suffix}"
+
+    def _load(self, name: str) -> tuple[SigningKey, int]:
+        path = self._path(name, "key")
+        if not _NAME.fullmatch(name) or not path.exists():
+            raise NotFound(f"no key called {name!r} is here", hint="see `meshrelay key list`")
+        try:
+            entry = json.loads(path.read_text(encoding="utf-8"))
+            return SigningKey.from_seed(bytes.fromhex(entry["seed"])), int(entry["created"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise KeyLocked(f"the key file {path} is damaged", hint="restore it from a backup") from error
+
+
+def _read_mark(path: Path) -> tuple[bytes, int]:
+    try:
+        entry = json.loads(path.read_text(encoding="utf-8"))
+        stream, seq = bytes.fromhex(entry["stream"]), int(entry["seq"])
+    except (ValueError, KeyError, TypeError):
+        # A damaged mark is a lost mark: numbers of the old stream may have been used, so a new one begins.
+        return secrets.token_bytes(8), 0
+    return (stream, seq) if len(stream) == 8 else (secrets.token_bytes(8), 0)
+
+
+def _write(path: Path, entry: dict[str, object]) -> None:
+    _write_bytes(path, json.dumps(entry).encode())
+
+
+def _write_bytes(path: Path, data: bytes) -> None:
+    """Replace a file in one step that survives a power cut."""
+    temporary = path.with_name(path.name + ".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,0 +1,193 @@
+"""This relay's private, unsigned facts: whom its people know, whom they block, where other relays were met.
+
+They live in DATA/local.db and never leave it. The law: nothing in here names a reader.
+Other processes write here too; :meth:`Local.version` changes when they did.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+import sqlite_utils
+from sqlite_utils.migrations import Migrations
+
+from meshrelay.core.trust import Anchor, How
+
+FORGET_PEERS_AFTER = 30 * 86400
+
+_migrations = Migrations("meshrelay-local")
+
+
+@_migrations()
+def _first(db: sqlite_utils.Database) -> None:
+    db.table("anchors").create({"key": bytes, "petname": str, "since": int, "how": str}, pk="key")
+    db.table("waiting").create({"digits": str, "petname": str, "since": int}, pk="digits")
+    db.table("blocks").create({"key": bytes, "since": int}, pk="key")
+    db.table("peers").create(
+        {"uri": str, "relay_id": bytes, "name": str, "how": str, "last_contact": int, "kept": int}, pk="uri"
+    )
+    db.table("facts").create({"name": str, "value": bytes}, pk="name")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A fingerprint that the operator trusts, of which no key has arrived yet."""
+
+    digits: str
+    petname: str
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPeer:
+    """A relay in the address book; `kept` ones were given by the operator and are never forgotten."""
+
+    uri: str
+    relay_id: bytes | None
+    name: str
+    how: str
+    last_contact: int
+    kept: bool = False
+
+
+class Local:
+    """The database of private facts; safe to use from several threads."""
+
+    def __init__(self, connection: sqlite3.Connection, watcher: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._watcher = watcher
+        self._lock = threading.Lock()
+        self._own_writes = 0
+
+    @classmethod
+    def open(cls, path: Path) -> Local:
+        """Open or make the database."""
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+        connection = _connect(path)
+        # Two processes may be the first to open it at the same moment.
+        with filelock.FileLock(path.with_name(path.name + ".lock"), mode=0o600):
+            connection.execute("PRAGMA journal_mode = WAL")
+            _migrations.apply(sqlite_utils.Database(connection))
+        return cls(connection, _connect(path))
+
+    def close(self) -> None:
+        """Close the database."""
+        self._connection.close()
+        self._watcher.close()
+
+    def version(self) -> tuple[int, int]:
+        """Return a value that differs once anything here was written, by this process or another."""
+        with self._lock:
+            return self._own_writes, self._watcher.execute("PRAGMA data_version").fetchone()[0]
+
+    # Whom this relay knows
+
+    def anchors(self) -> tuple[Anchor, ...]:
+        """Return every anchor, oldest first."""
+        rows = self._read("SELECT key, petname, since, how FROM anchors ORDER BY since, petname")
+        return tuple(Anchor(bytes(key), petname, since, How(how)) for key, petname, since, how in rows)
+
+    def add_anchor(self, anchor: Anchor) -> None:
+        """Know a key from now on; a new petname replaces the old one."""
+        self._write(
+            "INSERT OR REPLACE INTO anchors (key, petname, since, how) VALUES (?, ?, ?, ?)",
+            (anchor.key, anchor.petname, anchor.since, str(anchor.how)),
+        )
+
+    def remove_anchor(self, key: bytes) -> bool:
+        """Stop knowing a key; tell whether it was known."""
+        return self._write("DELETE FROM anchors WHERE key = ?", (key,)) > 0
+
+    def waiting(self) -> tuple[Waiting, ...]:
+        """Return the fingerprints whose keys have not arrived yet."""
+        rows = self._read("SELECT digits, petname, since FROM waiting ORDER BY since")
+        return tuple(Waiting(*row) for row in rows)
+
+    def add_waiting(self, waiting: Waiting) -> None:
+        """Remember a fingerprint until its key arrives."""
+        self._write(
+            "INSERT OR REPLACE INTO waiting (digits, petname, since) VALUES (?, ?, ?)",
+            (waiting.digits, waiting.petname, waiting.since),
+        )
+
+    def remove_waiting(self, digits: str) -> bool:
+        """Forget a fingerprint; tell whether it was there."""
+        return self._write("DELETE FROM waiting WHERE digits = ?", (digits,)) > 0
+
+    def blocked(self) -> frozenset[bytes]:
+        """Return the keys whose items this relay neither takes nor shows."""
+        return frozenset(bytes(key) for (key,) in self._read("SELECT key FROM blocks"))
+
+    def block(self, key: bytes, *, now: int) -> None:
+        """Block a key."""
+        self._write("INSERT OR IGNORE INTO blocks (key, since) VALUES (?, ?)", (key, now))
+
+    def unblock(self, key: bytes) -> bool:
+        """Take a block back; tell whether there was one."""
+        return self._write("DELETE FROM blocks WHERE key = ?", (key,)) > 0
+
+    # Where other relays were met
+
+    def peers(self) -> tuple[KnownPeer, ...]:
+        """Return the address book, last met first."""
+        rows = self._read("SELECT uri, relay_id, name, how, last_contact, kept FROM peers ORDER BY last_contact DESC")
+        return tuple(
+            KnownPeer(uri, relay_id, name, how, last, bool(kept)) for uri, relay_id, name, how, last, kept in rows
+        )
+
+    def save_peer(self, peer: KnownPeer) -> None:
+        """Write an entry of the address book; one that was kept stays kept."""
+        self._write(
+            "INSERT INTO peers (uri, relay_id, name, how, last_contact, kept) VALUES (?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (uri) DO UPDATE SET relay_id = excluded.relay_id, name = excluded.name, how = excluded.how, "
+            "last_contact = max(last_contact, excluded.last_contact), kept = max(kept, excluded.kept)",
+            (peer.uri, peer.relay_id, peer.name, peer.how, peer.last_contact, int(peer.kept)),
+        )
+
+    def remove_peer(self, uri: str) -> bool:
+        """Strike an entry from the address book; tell whether it was there."""
+        return self._write("DELETE FROM peers WHERE uri = ?", (uri,)) > 0
+
+    def forget_peers(self, *, now: int) -> int:
+        """Strike what was last met over 30 days ago and not given by the operator; return how many."""
+        return self._write("DELETE FROM peers WHERE NOT kept AND last_contact < ?", (now - FORGET_PEERS_AFTER,))
+
+    # Single facts
+
+    def fact(self, name: str) -> bytes | None:
+        """Return a single fact, such as the last saved time."""
+        rows = self._read("SELECT value FROM facts WHERE name = ?", (name,))
+        return bytes(rows[0][0]) if rows else None
+
+    def set_fact(self, name: str, value: bytes) -> None:
+        """Write a single fact."""
+        self._write("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", (name, value))
+
+    def _read(self, sql: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        with self._lock:
+            return self._connection.execute(sql, parameters).fetchall()
+
+    def _write(self, sql: str, parameters: tuple[object, ...]) -> int:
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                count = self._connection.execute(sql, parameters).rowcount
+                self._connection.execute("COMMIT")
+            except sqlite3.Error:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._own_writes += 1
+            return count
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    connection.execute("PRAGMA busy_timeout = 10000")
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection

@@ -1,0 +1,190 @@
+"""One frozen Settings, and where its values come from.
+
+Sources, each overriding the one before: defaults, ``DATA/settings.toml``, a file given by ``--config``,
+environment variables ``MESHRELAY_NAME``, ``MESHRELAY_READER``, ..., and command line flags.
+Each key is a field of :class:`Settings` with its meaning beside it.
+
+Not here: what the operator decided about keys and peers (local.py).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from meshrelay.errors import Refusal
+
+READER_PORT = 8080
+PEERS_PORT = 8443
+DESK_PORT = 8081
+ENVIRONMENT_PREFIX = "MESHRELAY_"
+
+
+def _key(default: Any, meaning: str) -> Any:
+    return field(default=default, metadata={"meaning": meaning})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a relay is told; `data` is its folder, everything else can be written in a settings file."""
+
+    data: Path
+    name: str = _key("", "the relay's name as readers see it; never taken from the host")
+    place: str = _key("", "where the relay stands; the area of its own bulletins unless they name one")
+    languages: tuple[str, ...] = _key((), "languages of the place, the default one first (BCP 47)")
+    time_zone: str = _key("", "time zone for times on pages, such as Asia/Almaty or UTC+5; empty: this machine's")
+    key: str = _key("", "name of the key that signs unless another is named; empty: the only one, or `me`")
+    reader: str = _key("", f"address of the reader's pages as HOST:PORT; empty: all addresses, port {READER_PORT}")
+    peers: str = _key("", f"address for other relays as HOST:PORT; empty: all addresses, port {PEERS_PORT}")
+    desk: str = _key("", f"address of the operator's listener as HOST:PORT; empty: localhost, port {DESK_PORT}")
+    peer: tuple[str, ...] = _key((), "relays to keep in touch with, as meshrelay://HOST:PORT#RELAYID")
+    private: bool = _key(False, "reader's pages on this computer only, no discovery")
+    discovery: bool = _key(True, "find other relays on the local network by mDNS")
+    interface: tuple[str, ...] = _key((), "addresses of this computer to find relays on; empty: all")
+    host_names: tuple[str, ...] = _key((), "further names under which the reader's pages answer")
+    unknown_senders: str = _key("fold", "bulletins of senders this relay does not know: show, fold or hide")
+    locale_dir: str = _key("", "a folder with further or corrected translations of the pages")
+
+    @property
+    def keys_dir(self) -> Path:
+        """Where signing keys lie."""
+        return self.data / "keys"
+
+    @property
+    def store_path(self) -> Path:
+        """The database of signed items."""
+        return self.data / "store.db"
+
+    @property
+    def local_path(self) -> Path:
+        """The database of this relay's private facts."""
+        return self.data / "local.db"
+
+    @property
+    def file(self) -> Path:
+        """The settings file that commands write."""
+        return self.data / "settings.toml"
+
+
+KEYS: Mapping[str, dataclasses.Field[Any]] = {f.name: f for f in dataclasses.fields(Settings) if f.name != "data"}
+"""Every key a settings file may hold, with its default and its meaning."""
+
+_CHOICES = {"unknown_senders": ("show", "fold", "hide")}
+
+
+def default_data() -> Path:
+    """Return the platform's folder for this user's data."""
+    return Path(platformdirs.user_data_dir("meshrelay", appauthor=False))
+
+
+def load(
+    data: Path,
+    *,
+    config: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Gather the settings for the folder `data` from all sources.
+
+    `flags` are values from the command line; None means not given. Raises Refusal that names the source.
+    """
+    values: dict[str, Any] = {}
+    own = Settings(data).file
+    if own.exists():
+        values |= _read_file(own)
+    if config is not None:
+        values |= _read_file(config)
+    for key in KEYS:
+        word = (environment or {}).get(ENVIRONMENT_PREFIX + key.upper())
+        if word is not None:
+            values[key] = parse(key, word, source=f"environment variable {ENVIRONMENT_PREFIX}{key.upper()}")
+    values |= {key: value for key, value in (flags or {}).items() if value not in (None, ())}
+    return Settings(data, **values)
+
+
+def parse(key: str, word: str, *, source: str) -> Any:
+    """Return the value that `word` stands for under `key`; lists are separated by commas."""
+    default = KEYS[key].default
+    if isinstance(default, bool):
+        truth = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(word.lower())
+        return _checked(key, word if truth is None else truth, source)
+    if isinstance(default, tuple):
+        return tuple(part.strip() for part in word.split(",") if part.strip())
+    return _checked(key, word, source)
+
+
+def save(data: Path, changes: Mapping[str, Any]) -> None:
+    """Write `changes` into DATA/settings.toml, in one step; a value of None removes the key."""
+    path = Settings(data).file
+    values = _read_file(path) if path.exists() else {}
+    values = {key: value for key, value in {**values, **changes}.items() if value is not None}
+    unknown = values.keys() - KEYS.keys()
+    if unknown:
+        raise ValueError(f"no such setting: {', '.join(sorted(unknown))}")
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lines = [f"# {KEYS[key].metadata['meaning']}\n{key} = {_toml(value)}\n" for key, value in values.items()]
+    temporary = path.with_suffix(".new")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write("\n".join(lines))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            found = tomllib.load(file)
+    except FileNotFoundError as error:
+        raise Refusal(f"no settings file at {path}", hint="give --config the path of a file that exists") from error
+    except tomllib.TOMLDecodeError as error:
+        raise Refusal(f"{path} is not a settings file: {error}", hint="correct that line or remove the file") from error
+    unknown = found.keys() - KEYS.keys()
+    if unknown:
+        raise Refusal(f"{path}: unknown setting {sorted(unknown)[0]!r}", hint=f"known are: {', '.join(KEYS)}")
+    return {key: _checked(key, value, str(path)) for key, value in found.items()}
+
+
+def _checked(key: str, value: Any, source: str) -> Any:
+    default = KEYS[key].default
+    if isinstance(default, tuple) and isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return tuple(value)
+    if type(value) is not type(default):
+        wanted = {bool: "true or false", str: "text", tuple: "a list of texts"}[type(default)]
+        raise Refusal(f"{source}: {key} must be {wanted}", hint=f"{key} is {KEYS[key].metadata['meaning']}")
+    if key in _CHOICES and value not in _CHOICES[key]:
+        raise Refusal(f"{source}: {key} cannot be {value!r}", hint=f"choose one of {', '.join(_CHOICES[key])}")
+    return value
+
+
+def _toml(value: Any) -> str:
+    # JSON's strings, lists and booleans are TOML's too, once DEL is escaped.
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def split_address(address: str, *, default_host: str, default_port: int) -> tuple[str, int]:
+    """Return host and port of ``HOST:PORT``, ``[V6]:PORT``, ``:PORT`` or ``HOST``; an empty host means all addresses.
+
+    Raises ValueError when the port is no number from 0 to 65535.
+    """
+    if not address:
+        return default_host, default_port
+    if address.startswith("["):
+        host, _, rest = address[1:].partition("]")
+        port = rest.removeprefix(":")
+    elif address.count(":") > 1:
+        host, port = address, ""
+    else:
+        host, _, port = address.partition(":")
+    number = int(port) if port else default_port
+    if not 0 <= number <= 65535:
+        raise ValueError(f"{number} is not a port")
+    return ("" if host == "*" else host), number
