@@ -1,0 +1,290 @@
+"""Relays on the same network, found by multicast DNS; the only module that knows zeroconf.
+
+A relay announces a random instance name, a random host name, its port and addresses, and the protocol version: no
+relay id, no name, nothing that lasts longer than the process. It asks again at intervals, so that a relay behind a
+healed cut or a new address is seen without a restart, and opens its sockets afresh when the interfaces change.
+
+Not here: whether a sighting is true. Anybody on the network can announce anything, so a sighting is a hint to dial;
+the pin decides who answers. The law: whatever is announced, memory stays bounded and the event loop is not held.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import random
+import secrets
+import socket
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+
+import ifaddr
+from zeroconf import (  # type: ignore[attr-defined]  # the package hands these out without listing them
+    DNSOutgoing,
+    DNSPointer,
+    DNSQuestion,
+    Error,
+    IPVersion,
+    RecordUpdate,
+    RecordUpdateListener,
+    Zeroconf,
+)
+from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
+
+SERVICE_TYPE = "_meshrelay._tcp.local."
+_VERSION = {"v": "1"}
+
+_FIRST_QUESTIONS = (0.05, 0.4, 1.0, 2.0)  # seconds after the sockets are opened; the first announcements may be lost
+_PENDING = 128  # names waiting to be resolved
+_HEARD = 1024  # names heard lately
+_SIGHTINGS = 256  # sightings nobody has taken yet
+_RESOLVERS = 4
+_RESOLVE_WAIT = 1500  # milliseconds
+_ANSWERS_KNOWN = 24  # known answers in a question: it stays within one packet
+_ADDRESSES = 16  # addresses of one relay, ours or theirs
+
+_LOOK = 2.0  # seconds between two looks at the interfaces
+_dice = random.SystemRandom()
+
+_TYPE_PTR, _CLASS_IN, _FLAGS_QUERY = 12, 1, 0  # RFC 1035, 3.2 and 4.1.1
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A relay that was announced just now, if the announcement is true.
+
+    `addresses` are literals; link-local IPv6 ones carry their zone by interface name, as in "fe80::1%eth0".
+    """
+
+    instance: str
+    port: int
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Interface:
+    index: int
+    address: str
+    link_local_v6: bool
+
+
+class Discovery:
+    """Announce this relay's peer listener and hear of others: `run()` as a task, then read `sightings()`.
+
+    `interfaces` are local addresses to stay on; none means all. `trouble` says in words why nothing can be heard.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        *,
+        service_type: str = SERVICE_TYPE,
+        interfaces: Sequence[str] = (),
+        interval: float = 10.0,
+    ) -> None:
+        self.trouble: str | None = None
+        self._port = port
+        self._type = service_type
+        self._only = frozenset(interfaces)
+        self._interval = interval
+        self._own: set[str] = set()
+        self._sightings: asyncio.Queue[Sighting] = asyncio.Queue(_SIGHTINGS)
+
+    async def sightings(self) -> AsyncIterator[Sighting]:
+        """Yield what is heard, for ever; a relay that goes on answering is yielded once an interval."""
+        while True:
+            yield await self._sightings.get()
+
+    async def run(self) -> None:
+        """Announce and listen until cancelled; then say goodbye. No network is no error: it waits for one."""
+        while True:
+            interfaces = _interfaces(self._only)
+            try:
+                await self._on(interfaces)
+                self.trouble = None
+            except (OSError, RuntimeError, Error, TimeoutError) as error:
+                self.trouble = f"cannot listen for relays on this network: {error}"
+                await asyncio.sleep(self._interval / 2)
+
+    async def _on(self, interfaces: frozenset[_Interface]) -> None:
+        """Announce and listen on these interfaces until they are no longer the ones there are."""
+        if not interfaces:
+            raise RuntimeError("there is no network interface with an address")
+        token = secrets.token_hex(8)
+        info = AsyncServiceInfo(
+            self._type,
+            f"{token}.{self._type}",
+            port=self._port,
+            properties=_VERSION,
+            server=f"{token}.local.",
+            parsed_addresses=sorted({interface.address for interface in interfaces})[:_ADDRESSES],
+        )
+        self._own.add(info.name)
+        zeroconf = AsyncZeroconf(interfaces=_sockets(interfaces))
+        try:
+            ear = _Ear(self._type, self._own, self._sightings)
+            await zeroconf.zeroconf.async_wait_for_start()
+            zeroconf.zeroconf.async_add_listener(ear, DNSQuestion(self._type, _TYPE_PTR, _CLASS_IN))
+            # The name is random: nobody else can have it, and probing for it would cost half a second.
+            await zeroconf.async_register_service(info, cooperating_responders=True)
+            self.trouble = None
+            async with asyncio.TaskGroup() as tasks:
+                helpers = [tasks.create_task(ear.resolve(zeroconf.zeroconf)) for _ in range(_RESOLVERS)]
+                await self._ask(zeroconf.zeroconf, ear, interfaces)
+                for helper in helpers:
+                    helper.cancel()
+        finally:
+            await zeroconf.async_close()
+
+    async def _ask(self, zeroconf: Zeroconf, ear: _Ear, interfaces: frozenset[_Interface]) -> None:
+        asked = 0.0
+        for moment in _FIRST_QUESTIONS:
+            await asyncio.sleep(moment - asked)
+            asked = moment
+            zeroconf.async_send(ear.question(within=0.0))
+        loop = asyncio.get_running_loop()
+        ask_at = loop.time() + self._interval / 2
+        while _interfaces(self._only) == interfaces:
+            await asyncio.sleep(_LOOK)
+            if loop.time() >= ask_at:
+                ask_at = loop.time() + self._interval * _dice.uniform(0.4, 0.6)
+                zeroconf.async_send(ear.question(within=self._interval * 0.75))
+
+
+class _Ear(RecordUpdateListener):
+    """Hears pointer records, turns them into sightings, and forgets all beyond its bounds."""
+
+    def __init__(self, service_type: str, own: set[str], sightings: asyncio.Queue[Sighting]) -> None:
+        super().__init__()
+        self._type = service_type
+        self._own = own
+        self._sightings = sightings
+        self._loop = asyncio.get_running_loop()
+        self._heard: OrderedDict[str, tuple[float, DNSPointer]] = OrderedDict()
+        self._fresh: list[str] = []
+        self._pending: list[str] = []
+        self._waiting = asyncio.Event()
+
+    def question(self, *, within: float) -> DNSOutgoing:
+        """Ask who is there, naming those heard `within` the last seconds so that they need not answer again.
+
+        When many ask, the first question of an interval is answered to all of them and the others cost nothing.
+        """
+        out = DNSOutgoing(_FLAGS_QUERY)
+        out.add_question(DNSQuestion(self._type, _TYPE_PTR, _CLASS_IN))
+        since = self._loop.time() - within
+        known = [record for moment, record in reversed(self._heard.values()) if moment > since]
+        for record in known[:_ANSWERS_KNOWN]:
+            out.add_answer_at_time(record, 0.0)
+        return out
+
+    def async_update_records(self, zc: Zeroconf, now: float, records: list[RecordUpdate]) -> None:
+        """Note the names in one packet (called by zeroconf)."""
+        for update in records:
+            record = update.new
+            if not isinstance(record, DNSPointer) or record.name.lower() != self._type:
+                continue
+            name = record.alias
+            if name in self._own or not name.endswith(f".{self._type}") or record.is_expired(now) or record.ttl <= 1:
+                continue
+            moment = self._loop.time()
+            last = self._heard.pop(name, None)
+            self._heard[name] = (moment, record)
+            if len(self._heard) > _HEARD:
+                self._heard.popitem(last=False)
+            # One announcement arrives by every interface and address family.
+            if (last is None or moment - last[0] > 1.0) and len(self._fresh) < _PENDING:
+                self._fresh.append(name)
+
+    def async_update_records_complete(self) -> None:
+        """Queue the names just heard: by now their addresses are in zeroconf's cache (called by zeroconf)."""
+        for name in self._fresh:
+            if name in self._pending:
+                continue
+            if len(self._pending) >= _PENDING:
+                # At random, so that a flood cannot be timed to push out all that is true.
+                self._pending[_dice.randrange(_PENDING)] = name
+            else:
+                self._pending.append(name)
+        if self._fresh:
+            self._fresh.clear()
+            self._waiting.set()
+
+    async def resolve(self, zeroconf: Zeroconf) -> None:
+        """Turn queued names into sightings, for ever."""
+        while True:
+            await self._waiting.wait()
+            if not self._pending:
+                self._waiting.clear()
+                continue
+            try:
+                info = AsyncServiceInfo(self._type, self._pending.pop(0))
+                found = await info.async_request(zeroconf, _RESOLVE_WAIT)
+            except Error:
+                continue  # a name that no service can have
+            sighting = _sighting(info) if found else None
+            if sighting is not None and not self._sightings.full():
+                self._sightings.put_nowait(sighting)
+            await asyncio.sleep(0)
+
+
+def _sighting(info: AsyncServiceInfo) -> Sighting | None:
+    if not info.port or info.decoded_properties.get("v") != _VERSION["v"]:
+        return None
+    found = [address for text in info.parsed_scoped_addresses(IPVersion.All) if (address := _dialable(text))]
+    return Sighting(info.name, info.port, tuple(found[:_ADDRESSES])) if found else None
+
+
+def _dialable(text: str) -> str | None:
+    """Return the address with its zone as an interface name, or None where nobody can be dialled."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    if address.is_multicast or address.is_unspecified:
+        return None
+    if not isinstance(address, ipaddress.IPv6Address) or not address.is_link_local:
+        return str(address).partition("%")[0]
+    if address.scope_id is None:
+        return None  # heard over IPv4: which link it is on is not known
+    bare = str(address).partition("%")[0]
+    if not address.scope_id.isdecimal():
+        return f"{bare}%{address.scope_id}"
+    try:
+        return f"{bare}%{socket.if_indextoname(int(address.scope_id))}"
+    except (OSError, OverflowError):
+        return None
+
+
+def _interfaces(only: frozenset[str]) -> frozenset[_Interface]:
+    """Return where this machine can be reached now; loopback counts when asked for, or when there is nothing else."""
+    found = []
+    for adapter in ifaddr.get_adapters():
+        for ip in adapter.ips:
+            address, index = ip.ip[0] if isinstance(ip.ip, tuple) else ip.ip, adapter.index or 0
+            if ":" not in address:
+                found.append(_Interface(index, address, link_local_v6=False))
+            elif _is_ready(address, index):
+                found.append(_Interface(index, address, ipaddress.ip_address(address).is_link_local))
+    if only:
+        return frozenset(interface for interface in found if interface.address in only)
+    outside = frozenset(item for item in found if not ipaddress.ip_address(item.address).is_loopback)
+    return outside or frozenset(item for item in found if item.address == "127.0.0.1")
+
+
+def _is_ready(address: str, index: int) -> bool:
+    """Say whether an IPv6 address can be used yet: a new one is listed while the kernel still looks for duplicates."""
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0, 0, index))
+        except OSError:
+            return False
+    return True
+
+
+def _sockets(interfaces: Iterable[_Interface]) -> list[str | int | tuple[tuple[str, int, int], int]]:
+    """Name one multicast socket per IPv4 address and one per link that has IPv6."""
+    v4 = sorted(item.address for item in interfaces if ":" not in item.address)
+    v6 = sorted({item.index for item in interfaces if item.link_local_v6})
+    return [*v4, *v6]
