@@ -39,3 +39,19 @@ def test_every_library_imported_is_declared() -> None:
 
 def test_every_library_declared_is_imported() -> None:
     assert declared() - third_party(ROOT / "meshrelay") == set()
+
+
+def test_every_data_file_of_the_package_is_shipped() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    package = ROOT / "meshrelay"
+    patterns = setup["options.package_data"]["meshrelay"].split()
+    shipped = {path for pattern in patterns for path in package.glob(pattern)}
+    files = {path for path in package.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    caches = {path for path in files if any(part.startswith(".") for part in path.relative_to(package).parts)}
+    assert files - caches - shipped == set()
+
+
+def test_every_folder_with_modules_is_a_package() -> None:
+    folders = {path.parent for path in (ROOT / "meshrelay").rglob("*.py")}
+    assert [folder for folder in folders if not (folder / "__init__.py").is_file()] == []
