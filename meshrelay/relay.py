@@ -1,0 +1,395 @@
+"""What a relay does, minus the network: publish, receive, list.
+
+Everything that comes from outside (peers, carry files, documents, uploads) enters by :meth:`Relay.receive`; what
+people see leaves by :meth:`Relay.bulletins`. Nothing here opens a socket or reads a clock.
+
+Law: if ``receive`` raises anything but InvalidItem for any bytes, that is a bug. What it answers as new is on
+the disk.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from meshrelay.core.admission import admit, reopen, sign
+from meshrelay.core.bulletin import ACTS_FOR, MAX_LIFE, MAX_LIVE, Bulletin, Chain, MsgType, Origin
+from meshrelay.core.envelope import Header, ItemClass, Kind, SignedItem
+from meshrelay.core.keys import digits
+from meshrelay.core.trust import Anchor, Clock, How, Standing, TrustView, Verdict, verdict
+from meshrelay.errors import InvalidItem, NotFound, Refusal, StoreFull
+from meshrelay.keyring import Keyring
+from meshrelay.local import Local
+from meshrelay.store import Held, Store
+
+FUTURE_LIMIT = 365 * 86400
+"""Items of unknown authors dated further ahead than this are declined."""
+VERIFY_THREADS = 2
+_VERIFY_IN_PARALLEL = 32
+MOST_SCANNED = 2_000
+"""A filtered list looks at no more rows than this before it answers with what it has and a cursor."""
+UNSIGNED: Final = Chain(bytes(8), 1)
+"""The place in a stream of a draft: publish sets the real one."""
+
+
+class Outcome(StrEnum):
+    """What became of a valid item."""
+
+    NEW = "new"
+    KNOWN = "known"
+    DECLINED = "declined"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The answer for one valid item; `reason` says why it was declined: block, age, time or room."""
+
+    outcome: Outcome
+    header: Header
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One bulletin as people see it; `by` are the items that ended it, newest first."""
+
+    header: Header
+    bulletin: Bulletin
+    verdict: Verdict
+    received: int
+    by: tuple[SignedItem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of bulletins, and the cursor of the next one, or None at the end."""
+
+    shown: tuple[Shown, ...]
+    next: str | None
+
+
+class Lane(StrEnum):
+    """Which senders a list is about."""
+
+    ALL = "all"
+    KNOWN = "known"
+    UNKNOWN = "unknown"
+
+
+LIVE = frozenset({Standing.LIVE, Standing.PERHAPS_EXPIRED})
+GONE = frozenset({Standing.CANCELLED, Standing.SUPERSEDED, Standing.EXPIRED})
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a list asks for.
+
+    `standings` empty means all of them; Cancels are listed only when `cancels` is set, for they end other
+    bulletins rather than say something themselves. `since` is a time of arrival here.
+    """
+
+    lane: Lane = Lane.ALL
+    standings: frozenset[Standing] = LIVE
+    cancels: bool = False
+    newest_first: bool = False
+    language: str = ""
+    area: str = ""
+    category: str = ""
+    since: int | None = None
+    limit: int = 50
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PeerStatus:
+    """What is known of one other relay; times in unix seconds, byte counts since start."""
+
+    uri: str
+    relay_id: bytes | None = None
+    name: str = ""
+    how: str = ""
+    connected: bool = False
+    last_contact: int | None = None
+    settled_at: int | None = None
+    bytes_sent: int = 0
+    bytes_received: int = 0
+    items_sent: int = 0
+    items_received: int = 0
+    refused: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RelayStatus:
+    """What a running relay says of itself."""
+
+    name: str
+    relay_id: bytes
+    started: int
+    now: int
+    bulletins: int = 0
+    unknown_bulletins: int = 0
+    bytes_stored: int = 0
+    last_exchange: int | None = None
+    peers: tuple[PeerStatus, ...] = ()
+    reader_addresses: tuple[str, ...] = ()
+    peer_addresses: tuple[str, ...] = ()
+
+    @property
+    def in_touch(self) -> int:
+        """How many relays answered at their last exchange."""
+        return sum(peer.connected for peer in self.peers)
+
+
+class Relay:
+    """One relay's items and what it makes of them; `trust` is the view in force."""
+
+    def __init__(self, store: Store, local: Local, keyring: Keyring) -> None:
+        self.store = store
+        self.local = local
+        self.keyring = keyring
+        self._verifiers = ThreadPoolExecutor(VERIFY_THREADS, thread_name_prefix="verify")
+        self.trust = TrustView()
+        self.refresh()
+
+    def close(self) -> None:
+        """Give back threads and databases."""
+        self._verifiers.shutdown()
+        self.store.close()
+        self.local.close()
+
+    def refresh(self) -> TrustView:
+        """Make the trust view anew, after anchors, blocks, keys or statements have changed."""
+        self.trust = TrustView.of(
+            anchors=self.local.anchors(),
+            own=self.keyring.own(),
+            blocked=self.local.blocked(),
+            statements=[reopen(data) for data in self.store.statements()],
+        )
+        return self.trust
+
+    # In
+
+    def publish(self, draft: Bulletin, key_name: str, *, now: int) -> SignedItem:
+        """Sign a bulletin as `key_name` and store it; its `sent` and place in the stream are set here.
+
+        Raises Refusal when it would not be a valid bulletin, when the key cannot be used, or when there is no room.
+        """
+        with self.keyring.signing(key_name) as signer:
+            author = signer.key.public
+            newest = self.store.highest_seq(author, signer.stream)
+            seq = signer.take_number(highest_held=newest[0] if newest else 0)
+            prev = newest[1] if newest else None
+            live = self._live(author, signer.stream, ended=draft.targets, now=now)
+            body = dataclasses.replace(draft, sent=now, chain=Chain(signer.stream, seq, prev, live))
+            try:
+                item = sign(body, signer.key)
+            except ValueError as error:
+                raise Refusal(str(error), hint="change that and publish again") from error
+            self.store.put_many([item], received=now)
+        if author not in self.trust.own:
+            self.refresh()
+        return item
+
+    def receive(self, data: bytes, *, now: int) -> Receipt:
+        """Take one item from outside; raise InvalidItem when it is none."""
+        (answer,) = self.receive_many([data], now=now)
+        if isinstance(answer, InvalidItem):
+            raise answer
+        return answer
+
+    def receive_many(self, datas: Sequence[bytes], *, now: int) -> tuple[Receipt | InvalidItem, ...]:
+        """Take items from outside, in one transaction where it can be; the answers are in the same order."""
+        if len(datas) < _VERIFY_IN_PARALLEL:
+            opened = [_try_admit(data) for data in datas]
+        else:
+            opened = list(self._verifiers.map(_try_admit, datas))
+        trust = self.trust
+        answers: dict[int, Receipt | InvalidItem] = {}
+        wanted: list[SignedItem] = []
+        places: list[int] = []
+        for place, item in enumerate(opened):
+            if isinstance(item, InvalidItem):
+                answers[place] = item
+            elif reason := _declines(item.header, trust, now=now):
+                answers[place] = Receipt(Outcome.DECLINED, item.header, reason)
+            else:
+                wanted.append(item)
+                places.append(place)
+        try:
+            new = set(self.store.put_many(wanted, received=now)) if wanted else set()
+        except StoreFull:
+            # The batch is not acknowledged; what of it was committed before the end of room is known next time.
+            answers |= {
+                place: Receipt(Outcome.DECLINED, item.header, "room")
+                for place, item in zip(places, wanted, strict=True)
+            }
+            return tuple([answers[place] for place in range(len(datas))])
+        for place, item in zip(places, wanted, strict=True):
+            outcome = Outcome.NEW if item.id in new else Outcome.KNOWN
+            new.discard(item.id)
+            answers[place] = Receipt(outcome, item.header)
+        self._settle_waiting({item.author for item in wanted}, now=now)
+        if any(item.header.item_class == ItemClass.KEYS for item in wanted):
+            self.refresh()
+        return tuple([answers[place] for place in range(len(datas))])
+
+    # Out
+
+    def bulletins(self, query: Query, clock: Clock) -> Listing:
+        """Return bulletins with their verdicts, most pressing first or newest first."""
+        known, shown, after, scanned = self.trust.known, list[Shown](), query.after, 0
+        while True:
+            page = self.store.page(
+                order="newest" if query.newest_first else "urgent",
+                after=after,
+                limit=query.limit - len(shown),
+                live_at=clock.now if query.standings == LIVE and not clock.doubtful else None,
+                ended_at=clock.now if query.standings == GONE else None,
+                authors=known if query.lane is Lane.KNOWN else None,
+                not_authors=known if query.lane is Lane.UNKNOWN else None,
+                since=query.since,
+                cancels=query.cancels,
+            )
+            datas = self.store.get_many([held.header.id for held in page.rows])
+            rows = [(held, datas[held.header.id]) for held in page.rows if held.header.id in datas]
+            shown += [one for one in self._judge(rows, clock) if _fits(one, query)]
+            after, scanned = page.next, scanned + len(page.rows)
+            if after is None or len(shown) == query.limit or scanned >= MOST_SCANNED:
+                return Listing(tuple(shown), after)
+
+    def bulletin(self, item: bytes, clock: Clock) -> Shown:
+        """Return one bulletin; raise NotFound."""
+        held = self.store.headers([item]).get(item)
+        data = self.store.get_many([item]).get(item)
+        if held is None or data is None or held.header.kind is not Kind.BULLETIN:
+            raise NotFound("this bulletin is not here", hint="see `meshrelay list --all`")
+        return self._judge([(held, data)], clock)[0]
+
+    def search(self, text: str, clock: Clock, *, limit: int = 50) -> tuple[Shown, ...]:
+        """Return bulletins with these words, best match first, ended ones included."""
+        ids = self.store.search(text, limit=limit)
+        held, datas = self.store.headers(ids), self.store.get_many(ids)
+        return self._judge([(held[item], datas[item]) for item in ids if item in held and item in datas], clock)
+
+    def find(self, prefix: str) -> bytes:
+        """Return the id that begins with these hex digits; raise NotFound when there is none or more than one."""
+        found = self.store.find_prefix(prefix.lower()) if prefix else ()
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise NotFound(f"several ids begin with {prefix}", hint="give more of its digits")
+        raise NotFound(f"no item here begins with {prefix or 'nothing'}", hint="see `meshrelay list --all`")
+
+    # Keeping house
+
+    def retired(self, keys: Iterable[bytes], *, now: int) -> tuple[bytes, ...]:
+        """Return the ids, among these reconciliation keys, of items past the end of their retention."""
+        return tuple(header.id for header in self.store.by_key(keys).values() if is_retired(header, now=now))
+
+    def _live(self, author: bytes, stream: bytes, *, ended: tuple[bytes, ...], now: int) -> tuple[int, ...]:
+        live: list[int] = []
+        after: str | None = None
+        while len(live) < MAX_LIVE:
+            page = self.store.page(
+                order="newest", after=after, limit=100, live_at=now, authors=frozenset({author}), cancels=True
+            )
+            acts = [one.header for one in self.store.acting_on([row.header.id for row in page.rows])]
+            for row in page.rows:
+                header = row.header
+                done = header.id in ended or header.alias in ended or header.stream != stream
+                if not done and not verdict(header, acts, TrustView(), Clock(now)).by and header.seq is not None:
+                    live.append(header.seq)
+            after = page.next
+            if after is None:
+                break
+        return tuple(sorted(live)[-MAX_LIVE:])
+
+    def _settle_waiting(self, authors: Iterable[bytes], *, now: int) -> None:
+        """Turn waiting fingerprints into anchors when their keys have come."""
+        waiting = {entry.digits: entry for entry in self.local.waiting()}
+        if not waiting:
+            return
+        for author in authors:
+            entry = waiting.get(digits(author))
+            if entry is not None:
+                self.local.add_anchor(Anchor(author, entry.petname, now, How.DIGITS))
+                self.local.remove_waiting(entry.digits)
+        self.refresh()
+
+    def _judge(self, rows: Sequence[tuple[Held, bytes]], clock: Clock) -> tuple[Shown, ...]:
+        acts = [held.header for held in self.store.acting_on([held.header.id for held, _ in rows])]
+        verdicts = [verdict(held.header, acts, self.trust, clock) for held, _ in rows]
+        enders = self.store.get_many({act.id for one in verdicts for act in one.by})
+        shown = []
+        for (held, data), one in zip(rows, verdicts, strict=True):
+            body = reopen(data).body
+            if isinstance(body, Bulletin):
+                by = tuple(reopen(enders[act.id]) for act in one.by if act.id in enders)
+                shown.append(Shown(held.header, body, one, held.received, by))
+        return tuple(shown)
+
+
+def withdrawal(target: SignedItem, *, now: int, note: str = "") -> Bulletin:
+    """Return the draft of a Cancel of one's own bulletin: the same words, so that people know which one it was."""
+    if not isinstance(target.body, Bulletin):
+        raise ValueError("only a bulletin can be withdrawn")
+    expires = min(max(target.body.expires, now + 86400), now + MAX_LIFE)
+    return dataclasses.replace(
+        target.body,
+        sent=now,
+        expires=expires,
+        expires_assumed=False,
+        chain=UNSIGNED,
+        msg_type=MsgType.CANCEL,
+        references=(target.id,),
+        effective=None,
+        onset=None,
+        resources=(),
+        note=note,
+        origin=Origin(),
+    )
+
+
+def is_retired(header: Header, *, now: int) -> bool:
+    """Tell whether an item is past the longest that it is kept: sent + 97 days; statements about keys stay."""
+    return header.item_class != ItemClass.KEYS and header.sent + ACTS_FOR <= now
+
+
+def _fits(one: Shown, query: Query) -> bool:
+    bulletin = one.bulletin
+    if query.standings and one.verdict.standing not in query.standings:
+        return False
+    if query.language and not any(_same_language(text.language, query.language) for text in bulletin.texts):
+        return False
+    if query.category and query.category.lower() not in [category.lower() for category in bulletin.categories]:
+        return False
+    needle = query.area.casefold()
+    return not needle or any(needle in words.casefold() for area in bulletin.areas for _, words in area.names)
+
+
+def _same_language(tag: str, wanted: str) -> bool:
+    tag, wanted = tag.lower(), wanted.lower()
+    return tag == wanted or tag.startswith(wanted + "-")
+
+
+def _declines(header: Header, trust: TrustView, *, now: int) -> str:
+    """Return why a valid item is not taken here, or an empty text."""
+    if header.author in trust.blocked:
+        return "block"
+    if is_retired(header, now=now):
+        return "age"
+    if header.sent > now + FUTURE_LIMIT and header.author not in trust.known:
+        return "time"
+    return ""
+
+
+def _try_admit(data: bytes) -> SignedItem | InvalidItem:
+    try:
+        return admit(data)
+    except InvalidItem as error:
+        return error
