@@ -215,7 +215,7 @@ class Relay:
         for place, item in enumerate(opened):
             if isinstance(item, InvalidItem):
                 answers[place] = item
-            elif reason := _declines(item.header, trust, now=now):
+            elif reason := declines(item.header, trust, now=now):
                 answers[place] = Receipt(Outcome.DECLINED, item.header, reason)
             else:
                 wanted.append(item)
@@ -377,8 +377,8 @@ def _same_language(tag: str, wanted: str) -> bool:
     return tag == wanted or tag.startswith(wanted + "-")
 
 
-def _declines(header: Header, trust: TrustView, *, now: int) -> str:
-    """Return why a valid item is not taken here, or an empty text."""
+def declines(header: Header, trust: TrustView, *, now: int) -> str:
+    """Return why a valid item is not taken here, or an empty text; a peer's claim of a header can be asked about too."""
     if header.author in trust.blocked:
         return "block"
     if is_retired(header, now=now):

@@ -1,0 +1,69 @@
+"""Where a relay can be dialled, as people write it: ``meshrelay://HOST:PORT#RELAYID``.
+
+Not here: the file (local), who is dialled and when (spread). The law: an address with a relay id is that relay or
+nobody; one without is pinned on first use when the operator gave it, and never when the network suggested it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from ..errors import Refusal
+from ..local import KnownPeer
+from ..settings import PEERS_PORT
+
+_SCHEME = "meshrelay://"
+_ADDRESS = re.compile(
+    r"(?P<host>\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?\]|[^\[\]:/#?@\s]+)(?::(?P<port>[0-9]{1,5}))?/?(?:#(?P<id>[0-9A-Fa-f]{64}))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PeerAddress:
+    """A host (a name, an IPv4 or an IPv6 literal, zone included), a port, and the relay that must answer there."""
+
+    host: str
+    port: int
+    relay_id: bytes | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> PeerAddress:
+        """Read an address; scheme and port may be left out. Raises Refusal."""
+        match = _ADDRESS.fullmatch(text.strip().removeprefix(_SCHEME))
+        port = int(match["port"] or PEERS_PORT) if match else 0
+        if match is None or not 0 < port < 65536:
+            raise Refusal(
+                f"{text[:80]!r} is not the address of a relay",
+                hint="write meshrelay://HOST:PORT or meshrelay://HOST:PORT#RELAYID",
+            )
+        relay_id = bytes.fromhex(match["id"]) if match["id"] else None
+        return cls(match["host"].strip("[]"), port, relay_id)
+
+    def __str__(self) -> str:
+        pin = f"#{self.relay_id.hex()}" if self.relay_id is not None else ""
+        return f"{_SCHEME}{self.place}{pin}"
+
+    @property
+    def place(self) -> str:
+        """HOST:PORT, whoever answers there."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_link_local(self) -> bool:
+        """Whether it means something on one link of this machine alone, so that it is never shared."""
+        try:
+            return ipaddress.ip_address(self.host).is_link_local
+        except ValueError:
+            return False
+
+
+def pinned(address: PeerAddress, book: Iterable[KnownPeer]) -> PeerAddress:
+    """Return the address with the relay id that its first use has pinned, if the operator gave it and it was used."""
+    if address.relay_id is None:
+        for peer in book:
+            if peer.kept and peer.relay_id is not None and PeerAddress.parse(peer.uri).place == address.place:
+                return replace(address, relay_id=peer.relay_id)
+    return address

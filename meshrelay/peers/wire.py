@@ -1,0 +1,180 @@
+"""The bodies that relays send each other beside reconciliation messages: summaries, answers, batches of items.
+
+Not here: HTTP, and whether an item is valid. The law: reading any bytes gives a value or InvalidMessage, and never more
+than the stated number of bytes is inflated. Source: docs/spec/http.md, "Bodies".
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+
+from ..core.bulletin import Urgency
+from ..core.encoding import MAX_ITEM, split_sequence
+from ..core.envelope import KEY_SIZE, Header, Kind
+from ..errors import InvalidItem, InvalidMessage
+
+VERSION = 1
+BATCH = "application/meshrelay-batch+deflate"
+SUMMARIES = "application/meshrelay-summaries+deflate"
+MESSAGE = "application/octet-stream"
+
+MAX_ITEMS = 250
+"""The most items, keys or summaries in one body."""
+MAX_BATCH = 1024 * 1024
+"""The most bytes of items in one body, inflated; a body also holds one item at least."""
+MAX_DEFLATED = MAX_BATCH + MAX_BATCH // 512
+FIRST_CHUNK = 64
+"""Items in the first chunks of an exchange, so that what matters most does not wait for the rest."""
+
+_HELLO = struct.Struct(">BHQ")
+_SUMMARY = struct.Struct(">24s32s32sBBI")
+_KINDS = (Kind.BULLETIN, Kind.REVOCATION)
+_URGENCIES = tuple(Urgency)
+_NONE = 255
+_NO_TARGET = bytes(32)
+_INDEX = struct.Struct(">H")
+
+
+class Answer(IntEnum):
+    """What a relay says about an item that it was offered or given."""
+
+    NEW = 0
+    """Offered: send it. Given: it is stored now."""
+    KNOWN = 1
+    DECLINED = 2
+    """Not taken here: no room, blocked, or not now."""
+    BAD = 3
+    """Not an item."""
+
+
+def pack_hello(*, port: int, now: int) -> bytes:
+    """Say the protocol version, the port of one's own listener (0 for none) and the time here."""
+    return _HELLO.pack(VERSION, port, max(0, now))
+
+
+def unpack_hello(data: bytes) -> tuple[int, int]:
+    """Return port and time of a hello; a relay of another version raises InvalidMessage."""
+    if len(data) != _HELLO.size:
+        raise InvalidMessage("not a hello")
+    version, port, now = _HELLO.unpack(data)
+    if version != VERSION:
+        raise InvalidMessage(f"protocol version {version} is not spoken here")
+    return port, now
+
+
+def pack_keys(keys: Iterable[bytes]) -> bytes:
+    """Put reconciliation keys one after the other."""
+    return b"".join(keys)
+
+
+def unpack_keys(data: bytes) -> list[bytes]:
+    """Take them apart: at least one, at most MAX_ITEMS, none twice."""
+    if not data or len(data) % KEY_SIZE or len(data) > KEY_SIZE * MAX_ITEMS:
+        raise InvalidMessage("not a list of keys")
+    keys = [data[start : start + KEY_SIZE] for start in range(0, len(data), KEY_SIZE)]
+    if len(set(keys)) != len(keys):
+        raise InvalidMessage("a key twice")
+    return keys
+
+
+def pack_summaries(headers: Iterable[Header | None]) -> bytes:
+    """Put down what a receiver needs in order to choose; None stands for an item that is not here (any more)."""
+    return zlib.compress(b"".join(map(_summary, headers)), 1)
+
+
+def _summary(header: Header | None) -> bytes:
+    if header is None:
+        return bytes(_SUMMARY.size)
+    urgency = _URGENCIES.index(header.urgency) if header.urgency is not None else _NONE
+    subject = header.targets[0] if header.kind is not Kind.BULLETIN and header.targets else _NO_TARGET
+    return _SUMMARY.pack(header.key, header.author, subject, _KINDS.index(header.kind), urgency, header.size)
+
+
+def unpack_summaries(data: bytes) -> list[Header | None]:
+    """Read summaries as headers that are claims: only what a summary holds is filled in, and ids are the first half.
+
+    An item of a kind that is unknown here becomes None.
+    """
+    raw = inflate(data, _SUMMARY.size * MAX_ITEMS)
+    if not raw or len(raw) % _SUMMARY.size:
+        raise InvalidMessage("not a list of summaries")
+    return [_claim(*fields) for fields in _SUMMARY.iter_unpack(raw)]
+
+
+def _claim(key: bytes, author: bytes, subject: bytes, kind: int, urgency: int, size: int) -> Header | None:
+    if size == 0 or kind >= len(_KINDS):
+        return None
+    return Header(
+        id=key[8:],
+        author=author,
+        kind=_KINDS[kind],
+        item_class=key[0],
+        sent=int.from_bytes(key[1:8], "big"),
+        size=size,
+        urgency=_URGENCIES[urgency] if urgency < len(_URGENCIES) else None,
+        targets=(subject,) if subject != _NO_TARGET else (),
+    )
+
+
+def pack_choice(answers: Sequence[Answer], wanted: Iterable[int]) -> bytes:
+    """Answer an offer: one byte an item, then the positions of those wanted, in the order wanted."""
+    return bytes(answers) + b"".join(map(_INDEX.pack, wanted))
+
+
+def unpack_choice(data: bytes, *, offered: int) -> tuple[list[Answer], list[int]]:
+    """Read the answer to an offer of so many items; each NEW one is wanted exactly once."""
+    answers = unpack_answers(data[:offered], given=offered)
+    if (len(data) - offered) % _INDEX.size:
+        raise InvalidMessage("not an answer to an offer")
+    wanted = [index for (index,) in _INDEX.iter_unpack(data[offered:])]
+    if sorted(wanted) != [index for index, answer in enumerate(answers) if answer is Answer.NEW]:
+        raise InvalidMessage("an answer to an offer that contradicts itself")
+    return answers, wanted
+
+
+def unpack_answers(data: bytes, *, given: int) -> list[Answer]:
+    """Read one answer for each of the items given."""
+    if len(data) != given or any(byte > Answer.BAD for byte in data):
+        raise InvalidMessage("not one answer an item")
+    return [Answer(byte) for byte in data]
+
+
+def pack_items(items: Sequence[bytes]) -> bytes:
+    """Deflate envelopes, one after the other."""
+    return zlib.compress(b"".join(items), 1)
+
+
+def unpack_items(data: bytes) -> list[bytes]:
+    """Inflate a batch and cut it into envelopes; whether they are items is for the gate to say."""
+    try:
+        return split_sequence(inflate(data, MAX_BATCH + MAX_ITEM), max_items=MAX_ITEMS)
+    except InvalidItem as error:
+        raise InvalidMessage(f"not a batch of items: {error.detail}") from error
+
+
+def fitting(sizes: Iterable[int]) -> int:
+    """Return how many of the items with these sizes go into one batch: one at least, if there is one."""
+    count = total = 0
+    for size in sizes:
+        total += size
+        if count == MAX_ITEMS or (count and total > MAX_BATCH):
+            break
+        count += 1
+    return count
+
+
+def inflate(data: bytes, limit: int) -> bytes:
+    """Inflate one whole zlib stream of at most `limit` bytes."""
+    inflater = zlib.decompressobj()
+    try:
+        raw = inflater.decompress(data, limit + 1)
+    except zlib.error as error:
+        raise InvalidMessage("not a deflated body") from error
+    if len(raw) > limit:
+        raise InvalidMessage(f"a body inflates to more than {limit} bytes")
+    if not inflater.eof or inflater.unused_data:
+        raise InvalidMessage("a deflated body is cut off or goes on after its end")
+    return raw
