@@ -14,6 +14,7 @@
         ├── NotFound
         ├── AlreadyRunning    another relay holds this data folder
         ├── StoreFull         no room on the disk or in max_store
+        ├── StoreUnusable     the store is damaged, of a newer version, or kept locked
         └── KeyLocked         a key cannot be read or is held by another process for too long
 
 Wrong arguments from our own code are ValueError, broken promises inside are RuntimeError: those are bugs.
@@ -99,6 +100,10 @@ class AlreadyRunning(Refusal):
 
 class StoreFull(Refusal):
     """There is no room for more items, on the disk or within max_store."""
+
+
+class StoreUnusable(Refusal):
+    """The store is damaged, was made by a newer version, or another process keeps it locked."""
 
 
 class KeyLocked(Refusal):
