@@ -1,0 +1,837 @@
+"""Where signed items live: one SQLite file, and all SQL about items.
+
+Not here: what is valid (core.admission), what is believed (core.trust), what may stay when room runs out, the index
+that relays reconcile by (index.py), and this relay's private facts (local.py).
+
+Law: what :meth:`Store.put_many` returned is on the disk, and what comes out is what went in. A row whose bytes have
+changed since leaves the store instead, so that it counts as missing and is fetched again. Nothing of SQL shows in the
+interface: cursors are opaque, and another engine may stand behind it. Source: docs/architecture.md, "Storage".
+"""
+
+# What stands in the text of a statement here is a constant of this module or a row of question marks:
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sqlite3
+import threading
+import unicodedata
+import zlib
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+import filelock
+import sqlite_utils
+
+from meshrelay import migrations
+from meshrelay.core import order
+from meshrelay.core.admission import reopen
+from meshrelay.core.bulletin import Bulletin, MsgType, Severity, Urgency
+from meshrelay.core.envelope import Header, Kind, SignedItem
+from meshrelay.errors import InvalidItem, MeshrelayError, NotFound, StoreFull, StoreUnusable
+
+ROWS_AT_ONCE = 250
+"""Rows a transaction, so that no other writer and no reader of fresh data waits for long."""
+BYTES_AT_ONCE = 1 << 20
+"""Envelope bytes a transaction: even a slow memory card takes these in 200 ms."""
+REMEMBERED = 100_000
+"""A change cursor holds for this many arrivals and removals; whoever is further behind reloads."""
+BUSY_SECONDS = 10
+"""How long to wait for another process's transaction, which takes milliseconds."""
+
+_WAL_PAGES = 4000
+_CACHE_KIB = 16_000
+_FEW = 2_000  # rows that are cheaper to sort than a long index is to walk
+_LAST_SECOND: Final = (1 << 40) - 1
+
+Order: TypeAlias = Literal["urgent", "newest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A header, and when the item came here (unix seconds)."""
+
+    header: Header
+    received: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Part of a list, and the cursor to go on from, or None at the end."""
+
+    rows: tuple[Held, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One arrival or removal; `key` is the reconciliation key."""
+
+    key: bytes
+    id: bytes
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What changed since a cursor, oldest first, and the cursor after it.
+
+    `reset` says that the cursor asked for is unknown or too old: there are no rows, reload with :meth:`Store.keys`.
+    """
+
+    rows: tuple[Change, ...]
+    cursor: str
+    reset: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How much is held; `bytes` is what counts against `max_bytes`, indexes included."""
+
+    items: int
+    bulletins: int
+    bytes: int
+
+
+class Store:
+    """The items of one relay; safe to use from several threads, beside other processes that use the same file."""
+
+    def __init__(self, path: Path, *, max_bytes: int | None) -> None:
+        self._path = path
+        self._max_bytes = max_bytes
+        self._closed = False
+        self._write_lock = threading.Lock()
+        self._readers: deque[sqlite3.Connection] = deque()
+        with _named_errors():
+            self._writer = self._connect_writer()
+            self._watcher = self._connect()
+        self._watch_lock = threading.Lock()
+
+    @classmethod
+    def open(cls, path: Path, *, max_bytes: int | None = None) -> Store:
+        """Open the store, making or upgrading it where needed; `max_bytes` caps its file.
+
+        Raises StoreUnusable when the file is not a store, damaged, or of a newer version.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+        # Two processes may be the first to open it at the same moment.
+        with filelock.FileLock(path.with_name(path.name + ".lock"), mode=0o600), _named_errors():
+            _prepare(path)
+        return cls(path, max_bytes=max_bytes)
+
+    def close(self) -> None:
+        """Close the store; no call may be under way in another thread."""
+        self._closed = True
+        with self._write_lock:
+            for connection in (*self._readers, self._watcher, self._writer):
+                connection.close()
+            self._readers.clear()
+
+    # In and out
+
+    def put_many(self, items: Sequence[SignedItem], *, received: int) -> tuple[bytes, ...]:
+        """Store items and return the ids that were new, once all of them are on the disk.
+
+        Raises StoreFull when there is no room. Of a long sequence the first items may then have been stored; each
+        is whole, and none is acknowledged.
+        """
+        new: list[bytes] = []
+        for batch in _batches(items):
+            with self._writing() as db:
+                new += _put(db, batch, received=received)
+        return tuple(new)
+
+    def remove(self, ids: Iterable[bytes]) -> int:
+        """Remove items and return how many were held; as on arrival, done means on the disk."""
+        removed = 0
+        for batch in _chunks(ids):
+            with self._writing() as db:
+                removed += _remove(db, batch)
+        return removed
+
+    def get_many(self, ids: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Return the envelopes that are held, by id; damaged ones are removed instead."""
+        found: dict[bytes, bytes] = {}
+        damaged: list[bytes] = []
+        for batch in _chunks(ids):
+            with self._reading() as db:
+                rows = db.execute(
+                    f"SELECT i.id, i.digest, e.data FROM items i LEFT JOIN envelopes e USING (n)"
+                    f" WHERE i.id IN ({_marks(batch)})",
+                    batch,
+                ).fetchall()
+            for item, digest, data in rows:
+                if data is not None and hashlib.sha256(data).digest() == digest:
+                    found[item] = data
+                else:
+                    damaged.append(item)
+        if damaged:
+            with _left_for_later():
+                self.remove(damaged)
+        return found
+
+    def statements(self) -> tuple[bytes, ...]:
+        """Return the envelopes of all statements about keys (class 0), oldest first."""
+        with self._reading() as db:
+            ids = [row[0] for row in db.execute("SELECT id FROM items WHERE key < x'01' ORDER BY key")]
+        found = self.get_many(ids)
+        return tuple(found[item] for item in ids if item in found)
+
+    # Looking up
+
+    def headers(self, ids: Iterable[bytes]) -> dict[bytes, Held]:
+        """Return the headers that are held, by id."""
+        found: list[Held] = []
+        for batch in _chunks(ids):
+            found += self._held(f"WHERE i.id IN ({_marks(batch)})", batch)
+        return {one.header.id: one for one in found}
+
+    def by_key(self, keys: Iterable[bytes]) -> dict[bytes, Header]:
+        """Return the headers that are held, by reconciliation key."""
+        found: list[Held] = []
+        for batch in _chunks(keys):
+            # Two ids that share their first half would share a key: the first to come stands for it.
+            found += self._held(f"WHERE i.key IN ({_marks(batch)}) ORDER BY i.n DESC", batch)
+        return {one.header.key: one.header for one in found}
+
+    def find_prefix(self, prefix_hex: str, *, limit: int = 2) -> tuple[bytes, ...]:
+        """Return the ids that begin with these hexadecimal digits, in order; none for what is no such text."""
+        if not re.fullmatch("[0-9a-fA-F]{0,64}", prefix_hex):
+            return ()
+        low, high = (bytes.fromhex(prefix_hex.ljust(64, filler)) for filler in "0f")
+        with self._reading() as db:
+            rows = db.execute("SELECT id FROM items WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", (low, high, limit))
+            return tuple(row[0] for row in rows)
+
+    def acting_on(self, ids: Iterable[bytes]) -> tuple[Held, ...]:
+        """Return the items that act on any of these held ones, and what acts on those in turn, oldest first.
+
+        They name its id or its alias, and are by the same author or name the same organisation: no other key may act
+        on it (docs/spec/bulletin.md), and a stranger's flood of Cancels costs no reader anything.
+        """
+        found: dict[bytes, Held] = {}
+        for batch in _chunks(ids):
+            for one in self._held(_ACTING.format(marks=_marks(batch)), batch):
+                found[one.header.id] = one
+        return tuple(sorted(found.values(), key=lambda one: (one.header.sent, one.header.id)))
+
+    def highest_seq(self, author: bytes, stream: bytes) -> tuple[int, bytes] | None:
+        """Return number and id of the newest item held of a stream."""
+        with self._reading() as db:
+            row = db.execute(
+                "SELECT i.seq, i.id FROM items i JOIN authors a ON a.n = i.author"
+                " WHERE a.key = ? AND i.stream = ? AND i.seq IS NOT NULL ORDER BY i.seq DESC, i.id LIMIT 1",
+                (author, stream),
+            ).fetchone()
+        return None if row is None else (row[0], row[1])
+
+    # Lists
+
+    def page(
+        self,
+        *,
+        order: Order,
+        limit: int,
+        after: str | None = None,
+        live_at: int | None = None,
+        ended_at: int | None = None,
+        authors: Collection[bytes] | None = None,
+        not_authors: Collection[bytes] | None = None,
+        since: int | None = None,
+        cancels: bool = True,
+    ) -> Page:
+        """Return bulletins: the most pressing first (core.order.rank, then the newest), or the newest first.
+
+        `live_at` keeps those that expire after that time, `ended_at` those that do not; `since` those that came here
+        then or later; `cancels=False` leaves out Cancels. `after` is a cursor of an earlier page of the same order;
+        raises NotFound when it is none.
+        """
+        column, seek = ("pressing", ">") if order == "urgent" else ("sent", "<")
+        where, arguments = ["i.kind = 'bulletin'"], list[Any]()
+        if after is not None:
+            where.append(f"(i.{column}, i.n) {seek} (?, ?)")
+            arguments += _read_place(after, order)
+        for condition, value in (("i.expires > ?", live_at), ("i.expires <= ?", ended_at), ("i.received >= ?", since)):
+            if value is not None:
+                where.append(condition)
+                arguments.append(value)
+        if not cancels:
+            where.append("i.msg_type <> 'Cancel'")
+        with self._reading() as db:
+            index = f"items_{'pressing' if order == 'urgent' else 'newest'}"
+            if authors is not None:
+                numbers = _author_numbers(db, authors)
+                where.append(f"i.author IN ({_marks(numbers)})")
+                arguments += numbers
+                if _are_few(db, numbers):
+                    index = "items_author"
+            if not_authors:
+                numbers = _author_numbers(db, not_authors)
+                where.append(f"i.author NOT IN ({_marks(numbers)})")
+                arguments += numbers
+            direction = "ASC" if order == "urgent" else "DESC"
+            rows = db.execute(
+                f"SELECT {_COLUMNS} FROM items i INDEXED BY {index} LEFT JOIN authors a ON a.n = i.author"
+                f" WHERE {' AND '.join(where)} ORDER BY i.{column} {direction}, i.n {direction} LIMIT ?",
+                (*arguments, limit + 1),
+            ).fetchall()
+        following = None
+        if len(rows) > limit:
+            rows.pop()
+            following = _place(order, rows[-1][_AT[column]], rows[-1][0])
+        return Page(tuple(one for one in self._checked(rows) if one is not None), following)
+
+    def usage(self) -> Usage:
+        """Return how much is held."""
+        with self._reading() as db:
+            items = db.execute("SELECT count(*) FROM items").fetchone()[0]
+            bulletins = db.execute("SELECT count(*) FROM items WHERE kind = 'bulletin'").fetchone()[0]
+            pages, free, size = (
+                db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+            )
+        return Usage(items, bulletins, (pages - free) * size)
+
+    # What changed
+
+    def keys(self) -> tuple[bytes, str]:
+        """Return all reconciliation keys, sorted, in one buffer, and the change cursor they stand for."""
+        with self._reading() as db:
+            epoch, sequence = _state(db)
+            keys = [row[0] for row in db.execute("SELECT key FROM items ORDER BY key")]
+        return b"".join(keys), _cursor(epoch, sequence)
+
+    def changes(self, cursor: str, *, limit: int = 10_000) -> Changes:
+        """Return what changed since `cursor`, in every process, at most `limit` rows; no rows means up to date.
+
+        An item that came and went in between shows as removed alone. Cursors outlive restarts.
+        """
+        with self._reading() as db:
+            epoch, sequence = _state(db)
+            since = _read_cursor(cursor, epoch)
+            if since is None or not sequence - REMEMBERED <= since <= sequence:
+                return Changes((), _cursor(epoch, sequence), reset=True)
+            rows = db.execute(
+                "SELECT n, key, id, 0 FROM items WHERE n > ?1 UNION ALL SELECT n, key, id, 1 FROM removals"
+                " WHERE n > ?1 ORDER BY n LIMIT ?2",
+                (since, limit),
+            ).fetchall()
+        reached = rows[-1][0] if len(rows) == limit else sequence
+        return Changes(
+            tuple(Change(row[1], row[2], bool(row[3])) for row in rows), _cursor(epoch, reached), reset=False
+        )
+
+    def data_version(self) -> int:
+        """Return a number that differs from the last one when anything was written, by this process or another."""
+        with self._watch_lock, _named_errors():
+            return int(self._watcher.execute("PRAGMA data_version").fetchone()[0])
+
+    # Search
+
+    def search(self, text: str, *, limit: int) -> tuple[bytes, ...]:
+        """Return ids of bulletins in which every word of `text` occurs or begins a word, best match first.
+
+        What people type is data: no character of it has a meaning. In scripts without spaces any stretch counts.
+        Common words are ranked among the newest thousand bulletins alone.
+        """
+        words, runs = _by_script(text)
+        terms = [word for word in _NO_WORD.sub(" ", words).split() if len(word) < _LONGEST_TERM][:_MOST_TERMS]
+        with self._reading() as db:
+            matches = [("words", " AND ".join(map(_words_match, terms)))] if terms else []
+            matches += [("runs", _run_match(db, run[:_LONGEST_TERM])) for run in runs[:_MOST_TERMS]]
+            if not matches or not all(match for _, match in matches):
+                return ()
+            (first, _), *others = matches
+            also = "".join(f" AND rowid IN (SELECT rowid FROM {table} WHERE {table} MATCH ?)" for table, _ in others)
+            rows = db.execute(
+                f"SELECT i.id FROM (SELECT rowid, rank FROM {first} WHERE {first} MATCH ?{also} ORDER BY rowid DESC"
+                f" LIMIT {_RANKED}) hit JOIN items i ON i.n = hit.rowid ORDER BY hit.rank, i.n DESC LIMIT ?",
+                (*(match for _, match in matches), limit),
+            )
+            return tuple(row[0] for row in rows)
+
+    def index_backlog(self, limit: int) -> int:
+        """Make up to `limit` more bulletins searchable, oldest first; return how many were done, 0 when all are.
+
+        Apart from :meth:`put_many`, because it takes longer than that: call it after the acknowledgement.
+        """
+        done = 0
+        while done < limit:
+            with self._reading() as db:
+                indexed, sequence = db.execute("SELECT indexed, sequence FROM state").fetchone()
+                rows = db.execute(
+                    "SELECT n, id FROM items WHERE n > ? AND kind = 'bulletin' ORDER BY n LIMIT ?",
+                    (indexed, min(limit - done, ROWS_AT_ONCE)),
+                ).fetchall()
+            if indexed == sequence:
+                break
+            envelopes = self.get_many(item for _, item in rows)
+            texts = [(n, _text_of(envelopes[item])) for n, item in rows if item in envelopes]
+            with self._writing() as db:
+                if db.execute("SELECT indexed FROM state").fetchone()[0] != indexed:
+                    continue  # another process did these
+                _index(db, texts, reached=rows[-1][0] if rows else sequence)
+            done += len(rows)
+        return done
+
+    # Keeping house
+
+    def scrub(self, *, after: str | None = None, limit: int = 1000) -> str | None:
+        """Compare up to `limit` rows with what went in, removing damaged ones; return where to go on, None at the end.
+
+        What nobody reads is found damaged in no other way.
+        """
+        since = 0 if after is None else int(after, 16)
+        with self._reading() as db:
+            rows = db.execute("SELECT n, id FROM items WHERE n > ? ORDER BY n LIMIT ?", (since, limit)).fetchall()
+        ids = [item for _, item in rows]
+        self.headers(ids)
+        self.get_many(ids)
+        return f"{rows[-1][0]:x}" if len(rows) == limit else None
+
+    def copy_to(self, path: Path) -> None:
+        """Write a consistent copy of the store to `path`, which must not exist; writers need not wait.
+
+        Cursors of this store mean nothing to the copy.
+        """
+        if path.exists():
+            raise FileExistsError(path)
+        path.touch(mode=0o600)
+        with _named_errors(), closing(self._connect()) as db, closing(sqlite3.connect(path)) as copy:
+            db.execute("VACUUM INTO ?", (str(path),))
+            with copy:
+                copy.execute("UPDATE state SET epoch = randomblob(8)")
+
+    # Beneath
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        db.text_factory = _text
+        return db
+
+    def _connect_writer(self) -> sqlite3.Connection:
+        db = self._connect()
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
+        db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        if self._max_bytes is not None:
+            page_size = db.execute("PRAGMA page_size").fetchone()[0]
+            db.execute(f"PRAGMA max_page_count = {max(1, self._max_bytes // page_size)}")
+        return db
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._write_lock, _named_errors():
+            self._check_open()
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _pooled(self) -> Iterator[sqlite3.Connection]:
+        self._check_open()
+        try:
+            db = self._readers.pop()
+        except IndexError:
+            db = self._connect()
+            db.execute("PRAGMA query_only = ON")
+        try:
+            yield db
+        finally:
+            self._readers.append(db)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with _named_errors(), self._pooled() as db:
+            db.execute("BEGIN")
+            try:
+                yield db
+            finally:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("the store is closed")
+
+    def _held(self, rest: str, arguments: Sequence[object]) -> list[Held]:
+        with self._reading() as db:
+            rows = db.execute(f"{_SELECT} {rest}", arguments).fetchall()
+        return [one for one in self._checked(rows) if one is not None]
+
+    def _checked(self, rows: Sequence[_Row]) -> list[Held | None]:
+        """Return the rows as values, None for those that are not what went in; the latter leave the store."""
+        held = [_held_of(row) for row in rows]
+        damaged = [row[0] for row, one in zip(rows, held, strict=True) if one is None]
+        if damaged:
+            with _left_for_later(), self._writing() as db:
+                _drop(db, damaged)
+        return held
+
+
+def _prepare(path: Path) -> None:
+    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as db:
+        if path.stat().st_size == 0:
+            # In this order: once there is a first page, in WAL or not, neither can be changed.
+            db.execute(f"PRAGMA page_size = {migrations.PAGE_SIZE}")
+            db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        database = sqlite_utils.Database(db, execute_plugins=False)
+        if migrations.is_newer(database):
+            raise StoreUnusable("the store was made by a newer version of meshrelay", hint="use that version")
+        migrations.items.apply(database)
+
+
+# Rows
+
+_Row: TypeAlias = tuple[Any, ...]
+
+_NAMES = (
+    *("n", "id", "key", "author", "kind", "sent", "expires", "size", "stream", "seq", "org", "msg_type", "drill"),
+    *("urgency", "severity", "alias", "targets", "pressing", "received", "digest", "checksum"),
+)
+_AT = {name: place for place, name in enumerate(_NAMES)}
+_COLUMNS = ", ".join("a.key" if name == "author" else f"i.{name}" for name in _NAMES)
+_SELECT = f"SELECT {_COLUMNS} FROM items i LEFT JOIN authors a ON a.n = i.author"
+_INSERT = f"INSERT INTO items ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(_NAMES))})"
+_ACTING = """WHERE i.n IN (
+    WITH RECURSIVE reach (n) AS (
+        SELECT act.n FROM items held JOIN targets t ON t.token IN (held.id, held.alias) JOIN items act ON act.n = t.item
+        WHERE held.id IN ({marks}) AND (act.author = held.author OR act.org = held.org)
+        UNION
+        SELECT act.n FROM reach JOIN items held USING (n)
+        JOIN targets t ON t.token IN (held.id, held.alias) JOIN items act ON act.n = t.item
+        WHERE act.author = held.author OR act.org = held.org
+    ) SELECT n FROM reach)"""
+
+_KINDS: dict[str | None, Kind] = {kind.value: kind for kind in Kind}
+_MSG_TYPES: dict[str | None, MsgType | None] = {None: None, **{one.value: one for one in MsgType}}
+_URGENCIES: dict[str | None, Urgency | None] = {None: None, **{one.value: one for one in Urgency}}
+_SEVERITIES: dict[str | None, Severity | None] = {None: None, **{one.value: one for one in Severity}}
+
+
+def _row_of(item: SignedItem, *, received: int) -> _Row:
+    """Return the columns from `id` on, the author's key still in full."""
+    header = item.header
+    values = (
+        header.id,
+        header.key,
+        header.author,
+        header.kind.value,
+        header.sent,
+        header.expires,
+        header.size,
+        header.stream,
+        header.seq,
+        header.org,
+        header.msg_type and header.msg_type.value,
+        int(header.drill),
+        header.urgency and header.urgency.value,
+        header.severity and header.severity.value,
+        header.alias,
+        b"".join(header.targets),
+        order.rank(header) << 40 | _LAST_SECOND - header.sent,
+        received,
+        hashlib.sha256(item.data).digest(),
+    )
+    return (*values, _checksum(values))
+
+
+def _checksum(values: _Row) -> int:
+    return zlib.crc32(repr(values).encode())
+
+
+def _held_of(row: _Row) -> Held | None:
+    """Return the value of a row, None when it is not what :func:`_row_of` made."""
+    *values, checksum = row[1:]
+    if _checksum(tuple(values)) != checksum:
+        return None
+    (item, key, author, kind, sent, expires, size, stream, seq, org) = values[:10]
+    (msg_type, drill, urgency, severity, alias, targets, _, received, _) = values[10:]
+    header = Header(
+        id=item,
+        author=author,
+        kind=_KINDS[kind],
+        item_class=key[0],
+        sent=sent,
+        size=size,
+        expires=expires,
+        stream=stream,
+        seq=seq,
+        org=org,
+        msg_type=_MSG_TYPES[msg_type],
+        drill=bool(drill),
+        urgency=_URGENCIES[urgency],
+        severity=_SEVERITIES[severity],
+        alias=alias,
+        targets=tuple([targets[at : at + 32] for at in range(0, len(targets), 32)]),
+    )
+    return Held(header, received)
+
+
+def _put(db: sqlite3.Connection, items: Sequence[SignedItem], *, received: int) -> list[bytes]:
+    marks = _marks(items)
+    seen = {row[0] for row in db.execute(f"SELECT id FROM items WHERE id IN ({marks})", [item.id for item in items])}
+    fresh: list[SignedItem] = []
+    for item in items:
+        if item.id not in seen:
+            seen.add(item.id)
+            fresh.append(item)
+    if not fresh:
+        return []
+    authors = _numbered_authors(db, {item.author for item in fresh})
+    _, sequence = _state(db)
+    numbered = list(enumerate(fresh, start=sequence + 1))
+    rows = [(n, _row_of(item, received=received)) for n, item in numbered]
+    db.executemany(_INSERT, [(n, row[0], row[1], authors[row[2]], *row[3:]) for n, row in rows])
+    db.executemany("INSERT INTO envelopes (n, data) VALUES (?, ?)", [(n, item.data) for n, item in numbered])
+    db.executemany(
+        "INSERT OR IGNORE INTO targets (token, item) VALUES (?, ?)",
+        [(token, n) for n, item in numbered for token in item.header.targets],
+    )
+    db.execute("UPDATE state SET sequence = ?", (numbered[-1][0],))
+    return [item.id for item in fresh]
+
+
+def _remove(db: sqlite3.Connection, ids: Sequence[bytes]) -> int:
+    rows = db.execute(
+        f"SELECT n, id, key, author, targets FROM items WHERE id IN ({_marks(ids)}) ORDER BY n", ids
+    ).fetchall()
+    _, sequence = _state(db)
+    numbers = [(row[0],) for row in rows]
+    for table, number in (("items", "n"), ("envelopes", "n"), ("words", "rowid"), ("runs", "rowid")):
+        db.executemany(f"DELETE FROM {table} WHERE {number} = ?", numbers)
+    db.executemany(
+        "DELETE FROM targets WHERE token = ? AND item = ?",
+        [(targets[at : at + 32], n) for n, _, _, _, targets in rows for at in range(0, len(targets), 32)],
+    )
+    db.executemany(
+        "DELETE FROM authors WHERE n = ?1 AND NOT EXISTS (SELECT 1 FROM items WHERE author = ?1)",
+        [(author,) for author in {row[3] for row in rows}],
+    )
+    db.executemany(
+        "INSERT INTO removals (n, key, id) VALUES (?, ?, ?)",
+        [(n, key, item) for n, (_, item, key, _, _) in enumerate(rows, start=sequence + 1)],
+    )
+    sequence += len(rows)
+    db.execute("DELETE FROM removals WHERE n < ?", (sequence - REMEMBERED,))
+    db.execute("UPDATE state SET sequence = ?", (sequence,))
+    return len(rows)
+
+
+def _drop(db: sqlite3.Connection, numbers: Sequence[int]) -> None:
+    """Delete rows of which no column can be believed."""
+    # The indexes still hold what the row said before it was damaged; deleting it would find them wrong.
+    db.execute("REINDEX items")
+    marks = _marks(numbers)
+    columns = (("items", "n"), ("envelopes", "n"), ("targets", "item"), ("words", "rowid"), ("runs", "rowid"))
+    for table, number in columns:
+        db.execute(f"DELETE FROM {table} WHERE {number} IN ({marks})", numbers)
+    # Nobody can be told which key is gone: every cursor ends, and all reload.
+    db.execute("UPDATE state SET epoch = randomblob(8), sequence = sequence + 1")
+
+
+def _numbered_authors(db: sqlite3.Connection, keys: Collection[bytes]) -> dict[bytes, int]:
+    db.executemany("INSERT OR IGNORE INTO authors (key) VALUES (?)", [(key,) for key in keys])
+    return dict(db.execute(f"SELECT key, n FROM authors WHERE key IN ({_marks(keys)})", tuple(keys)))
+
+
+def _author_numbers(db: sqlite3.Connection, keys: Collection[bytes]) -> list[int]:
+    return [row[0] for row in db.execute(f"SELECT n FROM authors WHERE key IN ({_marks(keys)})", tuple(keys))]
+
+
+def _are_few(db: sqlite3.Connection, authors: Sequence[int]) -> bool:
+    counted = f"SELECT 1 FROM items WHERE author IN ({_marks(authors)}) LIMIT {_FEW}"
+    return bool(db.execute(f"SELECT count(*) < {_FEW} FROM ({counted})", authors).fetchone()[0])
+
+
+# Cursors
+
+
+def _state(db: sqlite3.Connection) -> tuple[bytes, int]:
+    epoch, sequence = db.execute("SELECT epoch, sequence FROM state").fetchone()
+    return epoch, sequence
+
+
+def _cursor(epoch: bytes, sequence: int) -> str:
+    return f"{epoch.hex()}-{sequence:x}"
+
+
+def _read_cursor(cursor: str, epoch: bytes) -> int | None:
+    match = re.fullmatch("([0-9a-f]{16})-([0-9a-f]{1,15})", cursor)
+    return int(match[2], 16) if match and match[1] == epoch.hex() else None
+
+
+def _place(order: Order, value: int, n: int) -> str:
+    return f"{order[0]}{value:x}-{n:x}"
+
+
+def _read_place(cursor: str, order: Order) -> tuple[int, int]:
+    match = re.fullmatch(f"{order[0]}([0-9a-f]{{1,15}})-([0-9a-f]{{1,15}})", cursor)
+    if match is None:
+        raise NotFound("this is no place in this list", hint="start again at the beginning of the list")
+    return int(match[1], 16), int(match[2], 16)
+
+
+# Text
+
+_RANKED = 1000
+_MOST_TERMS = 16
+_LONGEST_TERM = 64
+_MOST_RUN_TERMS = 400
+
+# Scripts that are written without spaces between words: kana, Han, Thai, Lao, Tibetan, Burmese, Khmer.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0fff\u1000-\u1049\u1050-\u109f\u1780-\u17ff\u19e0-\u19ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\ua9e0-\ua9ff\uaa60-\uaa7f\uf900-\ufaff\U00020000-\U0003ffff]+"
+)
+_NO_WORD = re.compile(r"[\W_]+")
+# Spellings that people do not tell apart when they search: vowel signs and tatweel fall away, letters that Arabic and
+# Persian keyboards write differently become one, ё is е; a zero width space separates nothing that is shown.
+_SPELLINGS = dict.fromkeys(map(chr, (*range(0x064B, 0x0660), 0x0670, 0x0640, 0x200B)), "") | {
+    "ي": "ی",
+    "ى": "ی",
+    "ك": "ک",
+    "أ": "ا",
+    "إ": "ا",
+    "آ": "ا",
+    "ё": "е",
+    "Ё": "Е",
+}
+_SPELT = re.compile(f"[{''.join(_SPELLINGS)}]")
+
+
+def _by_script(text: str) -> tuple[str, list[str]]:
+    """Return the text without the runs of scripts that use no spaces, and those runs; as both indexes know them."""
+    text = _SPELT.sub(lambda match: _SPELLINGS[match[0]], unicodedata.normalize("NFC", text))
+    runs: list[str] = _UNSPACED.findall(text)
+    return (_UNSPACED.sub(" ", text) if runs else text), runs
+
+
+def _text_of(data: bytes) -> str:
+    """Return what a bulletin is found by; nothing for an item that this version reads no more."""
+    try:
+        body = reopen(data).body
+    except InvalidItem:
+        return ""
+    if not isinstance(body, Bulletin):
+        return ""
+    parts = [
+        part
+        for text in body.texts
+        for part in (text.event, text.headline, text.description, text.instruction, text.sender_name)
+    ]
+    parts += dict.fromkeys(name for area in body.areas for _, name in area.names)
+    return "\n".join(filter(None, parts))
+
+
+def _index(db: sqlite3.Connection, texts: Sequence[tuple[int, str]], *, reached: int) -> None:
+    held = {row[0] for row in db.execute(f"SELECT n FROM items WHERE n IN ({_marks(texts)})", [n for n, _ in texts])}
+    split = [(n, *_by_script(text)) for n, text in texts if n in held]
+    db.executemany("INSERT INTO words (rowid, body) VALUES (?, ?)", [(n, words) for n, words, _ in split])
+    db.executemany(
+        "INSERT INTO runs (rowid, body) VALUES (?, ?)",
+        # Two line ends more, so that the last characters begin a term of three as all others do.
+        [(n, "\n".join([*runs, "", ""])) for n, _, runs in split if runs],
+    )
+    db.execute("UPDATE state SET indexed = ?", (reached,))
+
+
+def _words_match(term: str) -> str:
+    return f'"{term}"*' if len(term) > 1 else f'"{term}"'
+
+
+def _run_match(db: sqlite3.Connection, run: str) -> str:
+    """Return the query that finds `run`; empty when nothing can match."""
+    if len(run) > 2:
+        return f'"{run}"'
+    # Shorter than the index's terms of three: take the terms that begin with it.
+    terms = db.execute(
+        "SELECT term FROM runs_terms WHERE term >= ? AND term < ? LIMIT ?", (run, run + "\U0010ffff", _MOST_RUN_TERMS)
+    )
+    return " OR ".join(f'"{row[0]}"' for row in terms)
+
+
+# Small things
+
+
+def _text(raw: bytes) -> str:
+    # A damaged row is found by its checksum, not by an error of the driver.
+    return raw.decode("utf-8", "replace")
+
+
+def _marks(values: Collection[object]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _chunks(values: Iterable[bytes]) -> Iterator[list[bytes]]:
+    rest = iter(dict.fromkeys(values))
+    while chunk := list(islice(rest, ROWS_AT_ONCE)):
+        yield chunk
+
+
+def _batches(items: Sequence[SignedItem]) -> Iterator[list[SignedItem]]:
+    batch, size = list[SignedItem](), 0
+    for item in items:
+        if batch and (len(batch) == ROWS_AT_ONCE or size + len(item.data) > BYTES_AT_ONCE):
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += len(item.data)
+    if batch:
+        yield batch
+
+
+_NO_ROOM = {
+    sqlite3.SQLITE_IOERR_WRITE,
+    sqlite3.SQLITE_IOERR_FSYNC,
+    sqlite3.SQLITE_IOERR_TRUNCATE,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+}
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.ProgrammingError:
+        raise  # ours: a bug
+    except sqlite3.DatabaseError as error:
+        raise _named(error) from error
+
+
+def _named(error: sqlite3.DatabaseError) -> MeshrelayError:
+    code = error.sqlite_errorcode
+    if code & 0xFF == sqlite3.SQLITE_FULL:
+        return StoreFull("the store is full", hint="remove bulletins, raise max_store, or make room on the disk")
+    if code in _NO_ROOM:
+        return StoreFull("the disk takes no more", hint="make room on the disk; if there is room, it may be failing")
+    if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreUnusable(
+            f"another process has been writing to the store for {BUSY_SECONDS} s", hint="wait, then try again"
+        )
+    if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT):
+        return StoreUnusable(
+            f"the store is damaged: {error}", hint="move its file away; a new one fills up from other relays"
+        )
+    return StoreUnusable(f"the store cannot be used: {error}", hint="see that its folder can be read and written")
+
+
+@contextmanager
+def _left_for_later() -> Iterator[None]:
+    """Go on reading when damage cannot be cleared away now; it is met again."""
+    with suppress(StoreFull, StoreUnusable):
+        yield
