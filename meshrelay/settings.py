@@ -12,9 +12,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import tomllib
+import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +191,44 @@ def split_address(address: str, *, default_host: str, default_port: int) -> tupl
     if not 0 <= number <= 65535:
         raise ValueError(f"{number} is not a port")
     return ("" if host == "*" else host), number
+
+
+def time_zone(name: str) -> tzinfo:
+    """Return the zone called `name`: an IANA name, ``UTC``, ``UTC+5``, ``UTC-3:30``, or this machine's when empty.
+
+    Raises Refusal. Names need the zone files of the system; offsets always do.
+    """
+    if not name:
+        return _MachineZone()
+    match = _OFFSET.fullmatch(name.upper())
+    if match:
+        hours, minutes = int(match[2] or 0), int(match[3] or 0)
+        if hours <= 14 and minutes < 60:
+            return timezone(timedelta(hours=hours, minutes=minutes) * (-1 if match[1] == "-" else 1))
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise Refusal(
+            f"{name!r} is not a time zone known on this computer", hint="write it as Asia/Almaty or as UTC+5"
+        ) from error
+
+
+_OFFSET = re.compile(r"UTC(?:([+-])(\d{1,2})(?::(\d\d))?)?")
+
+
+class _MachineZone(tzinfo):
+    """This machine's zone, summer time included, whatever it is set to while the relay runs."""
+
+    def utcoffset(self, moment: datetime | None, /) -> timedelta | None:
+        return None if moment is None else moment.replace(tzinfo=None).astimezone().utcoffset()
+
+    def dst(self, moment: datetime | None, /) -> timedelta | None:
+        return None
+
+    def tzname(self, moment: datetime | None, /) -> str | None:
+        return None if moment is None else moment.replace(tzinfo=None).astimezone().tzname()
+
+    def fromutc(self, moment: datetime, /) -> datetime:
+        # Without a zone, because only then Python says which of two equal hours in autumn it is.
+        seconds = moment.replace(tzinfo=UTC).timestamp()
+        return datetime.fromtimestamp(seconds).replace(tzinfo=self)  # noqa: DTZ006
