@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from ..errors import Refusal
-from ..local import KnownPeer
-from ..settings import PEERS_PORT
+from meshrelay.errors import Refusal
+from meshrelay.local import KnownPeer
+from meshrelay.settings import PEERS_PORT
 
 _SCHEME = "meshrelay://"
 _ADDRESS = re.compile(

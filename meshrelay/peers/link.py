@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ..errors import PeerFault
+from meshrelay.errors import PeerFault
 
 # The anchor authority's key: anybody can compute it, on purpose.
 _ANCHOR_SCALAR = int.from_bytes(

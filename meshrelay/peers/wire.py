@@ -11,12 +11,15 @@ import zlib
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
-from ..core.bulletin import Urgency
-from ..core.encoding import MAX_ITEM, split_sequence
-from ..core.envelope import KEY_SIZE, Header, Kind
-from ..errors import InvalidItem, InvalidMessage
+from meshrelay.core.bulletin import Urgency
+from meshrelay.core.encoding import MAX_ITEM, skip, split_sequence
+from meshrelay.core.envelope import KEY_SIZE as KEY_SIZE
+from meshrelay.core.envelope import Header, Kind
+from meshrelay.errors import InvalidItem, InvalidMessage
 
 VERSION = 1
+ANSWERED = "Meshrelay-Answered"
+"""Response header: how many of the keys asked for a batch settles, missing ones counted."""
 BATCH = "application/meshrelay-batch+deflate"
 SUMMARIES = "application/meshrelay-summaries+deflate"
 MESSAGE = "application/octet-stream"
@@ -34,6 +37,7 @@ _SUMMARY = struct.Struct(">24s32s32sBBI")
 _KINDS = (Kind.BULLETIN, Kind.REVOCATION)
 _URGENCIES = tuple(Urgency)
 _NONE = 255
+MAX_SUMMARIES = 2 * MAX_ITEMS * _SUMMARY.size
 _NO_TARGET = bytes(32)
 _INDEX = struct.Struct(">H")
 
@@ -153,6 +157,22 @@ def unpack_items(data: bytes) -> list[bytes]:
         return split_sequence(inflate(data, MAX_BATCH + MAX_ITEM), max_items=MAX_ITEMS)
     except InvalidItem as error:
         raise InvalidMessage(f"not a batch of items: {error.detail}") from error
+
+
+def whole_items(data: bytes) -> list[bytes]:
+    """Return the envelopes that lie whole in the beginning of a batch whose rest never came."""
+    inflater = zlib.decompressobj()
+    items: list[bytes] = []
+    try:
+        raw = inflater.decompress(data, MAX_BATCH + MAX_ITEM)
+        start = 0
+        while start < len(raw) and len(items) < MAX_ITEMS:
+            end = skip(raw, start)
+            items.append(raw[start:end])
+            start = end
+    except (zlib.error, InvalidItem):
+        pass  # here it was cut off
+    return items
 
 
 def fitting(sizes: Iterable[int]) -> int:

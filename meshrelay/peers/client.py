@@ -1,0 +1,441 @@
+"""One exchange with one other relay: learn what each side lacks, fetch it, and offer what the other lacks.
+
+Not here: whom to dial and when (spread), what a message means (core.reconcile). The law: whatever the peer answers, an
+exchange ends in bounded time with a report of what was done, and nothing comes out of here but PeerUnreachable and
+PeerFault. What has arrived whole is kept, wherever the link is cut.
+Source: docs/spec/http.md, "An exchange".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import Self, TypeVar
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from meshrelay.core import order, reconcile
+from meshrelay.core.envelope import Header, ItemClass
+from meshrelay.core.reconcile import Reconciliation
+from meshrelay.errors import InvalidMessage, PeerFault, PeerUnreachable
+from meshrelay.index import PeerView
+from meshrelay.peers import wire
+from meshrelay.peers.addressbook import PeerAddress
+from meshrelay.peers.link import LinkIdentity, SpkiPin
+from meshrelay.peers.side import OurSide
+from meshrelay.peers.wire import Answer
+
+T = TypeVar("T")
+
+_CONNECT = 6.0  # seconds for TCP and TLS: three tries of a first packet
+_READ = 10.0  # seconds without a byte
+_REQUEST = 120.0  # seconds for one request and its reply
+_EXCHANGE = 900.0  # seconds for an exchange; the next one goes on from there
+_HOST = "relay.invalid"  # what HTTP calls every relay (RFC 2606); names and addresses stay out of it
+
+_BLIND = 16  # so few items are fetched without asking for their summaries
+_FAULTS = 3
+_URGENT = (ItemClass.KEYS, ItemClass.CORRECTION, ItemClass.GRAVE)
+_URGENT_BUDGET = 16 * 1024
+
+
+@dataclass(slots=True)
+class ExchangeReport:
+    """What one exchange did: items received (new here), sent (new there), refused by either side, bytes of bodies.
+
+    `settled` says that nothing is left that either side lacks and would take. `trouble` is what cut it short.
+    """
+
+    relay_id: bytes = b""
+    settled: bool = False
+    received: int = 0
+    sent: int = 0
+    declined: int = 0
+    refused: int = 0
+    rounds: int = 0
+    bytes_received: int = 0
+    bytes_sent: int = 0
+    trouble: PeerFault | PeerUnreachable | None = None
+
+
+class Link:
+    """One connection to one relay; its requests, typed and checked. `relay_id` is known once something answered."""
+
+    def __init__(self, identity: LinkIdentity, hosts: Sequence[str], port: int, relay_id: bytes | None) -> None:
+        self.bytes_sent = 0
+        self.bytes_received = 0
+        self._identity = identity
+        self._hosts = tuple(hosts)
+        self._port = port
+        self._pin = SpkiPin(relay_id)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            # The pin is the connector's and the context each request's: the other way round aiohttp checks no pin.
+            connector=aiohttp.TCPConnector(
+                ssl=self._pin, limit=1, resolver=_Given(self._hosts), use_dns_cache=False, keepalive_timeout=4.0
+            ),
+            timeout=aiohttp.ClientTimeout(total=_REQUEST, sock_connect=_CONNECT, sock_read=_READ),
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    @property
+    def relay_id(self) -> bytes:
+        """The relay at the other end; empty before anything answered."""
+        return self._pin.relay_id or b""
+
+    async def hello(self, *, port: int, now: int) -> tuple[int, int]:
+        """Greet; return the peer's port and time."""
+        body, _ = await self._request("POST", "hello", wire.pack_hello(port=port, now=now), limit=64)
+        return _understood(lambda: wire.unpack_hello(body))
+
+    async def reconcile(self, message: bytes) -> bytes:
+        """Send a message; return the reply as it came."""
+        body, _ = await self._request("POST", "reconcile", message, limit=reconcile.MAX_REPLY)
+        return body
+
+    async def summaries(self, keys: Sequence[bytes]) -> list[Header | None]:
+        """Ask what stands behind these keys; None for what is gone."""
+        body, _ = await self._request("POST", "summaries", wire.pack_keys(keys), limit=wire.MAX_SUMMARIES)
+        claims = _understood(lambda: wire.unpack_summaries(body))
+        if len(claims) != len(keys):
+            raise PeerFault("not one summary a key")
+        for key, claim in zip(keys, claims, strict=True):
+            if claim is not None and claim.key != key:
+                raise PeerFault("a summary of another item than asked for")
+        return claims
+
+    async def fetch(self, keys: Sequence[bytes]) -> Batch:
+        """Fetch the items of these keys, or the first of them; a batch that was cut off holds what came whole."""
+        try:
+            body, headers = await self._request("POST", "items", wire.pack_keys(keys), limit=wire.MAX_DEFLATED)
+        except _CutOff as error:
+            return Batch(wire.whole_items(error.body), 0, error)
+        settled = headers.get(wire.ANSWERED, "")
+        if not settled.isascii() or not settled.isdecimal() or not 0 < int(settled[:9]) <= len(keys):
+            raise PeerFault("a batch that does not say what it settles")
+        return Batch(_understood(lambda: wire.unpack_items(body)), int(settled))
+
+    async def offer(self, headers: Sequence[Header]) -> tuple[list[Answer], list[int]]:
+        """Offer items; return the answers, and the positions of those wanted, in the order wanted."""
+        body, _ = await self._request(
+            "POST", "offer", wire.pack_summaries(headers), limit=4 * len(headers), content_type=wire.SUMMARIES
+        )
+        return _understood(lambda: wire.unpack_choice(body, offered=len(headers)))
+
+    async def give(self, items: Sequence[bytes]) -> list[Answer]:
+        """Give items; return an answer for each."""
+        packed = await asyncio.to_thread(wire.pack_items, items)
+        body, _ = await self._request("PUT", "items", packed, limit=len(items), content_type=wire.BATCH)
+        return _understood(lambda: wire.unpack_answers(body, given=len(items)))
+
+    async def _request(
+        self, method: str, path: str, body: bytes, *, limit: int, content_type: str = wire.MESSAGE
+    ) -> tuple[bytes, CIMultiDictProxy[str]]:
+        """Send a request and read its reply of at most `limit` bytes."""
+        if self._session is None:
+            raise RuntimeError("a link is used inside of its context")
+        reply = bytearray()
+        self.bytes_sent += len(body)
+        try:
+            async with self._session.request(
+                method,
+                URL.build(scheme="https", host=_HOST, port=self._port, path=f"/mesh/v1/{path}"),
+                data=body,
+                headers={"Content-Type": content_type},
+                ssl=self._identity.client,
+                server_hostname="0.0.0.0",  # noqa: S104  # an address, so that no name is sent in the clear
+                allow_redirects=False,
+            ) as response:
+                _check_status(response.status)
+                async for chunk in response.content.iter_any():
+                    reply += chunk
+                    self.bytes_received += len(chunk)
+                    if len(reply) > limit:
+                        raise PeerFault(f"a reply of more than {limit} bytes")
+                return bytes(reply), response.headers
+        except aiohttp.ServerFingerprintMismatch as error:
+            raise PeerFault("another relay answers there than expected") from error
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise _CutOff(_words(error), bytes(reply)) from error
+
+
+class _CutOff(PeerUnreachable):
+    """No answer, or only the beginning of one."""
+
+    def __init__(self, message: str, body: bytes) -> None:
+        super().__init__(message)
+        self.body = body
+
+
+class _Given(AbstractResolver):
+    """Gives the addresses that were dialled, whatever the name: all are tried, in their order."""
+
+    def __init__(self, hosts: Sequence[str]) -> None:
+        self._hosts = hosts
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found: list[ResolveResult] = []
+        for given in self._hosts:
+            infos = await asyncio.get_running_loop().getaddrinfo(given, port, type=socket.SOCK_STREAM)
+            for kind, _, _, _, address in infos:
+                # A link-local address keeps its zone, which getaddrinfo turns into a number that aiohttp drops.
+                literal = given if "%" in given else str(address[0])
+                found.append(
+                    ResolveResult(
+                        hostname=host, host=literal, port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST
+                    )
+                )
+        return found
+
+    async def close(self) -> None:
+        """Do nothing: there is nothing to close."""
+
+
+def _check_status(status: int) -> None:
+    if status in (429, 503):
+        raise PeerUnreachable("the relay is busy")
+    if status == 403:
+        raise PeerUnreachable("the relay does not speak with this one")
+    if status != 200:
+        raise PeerFault(f"the relay answers {status}")
+
+
+def _understood(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except InvalidMessage as error:
+        raise PeerFault(str(error)) from error
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, aiohttp.ClientSSLError):
+        return "what answers there is not a relay"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"cannot connect: {error.os_error.strerror or error.os_error}"
+    return f"the link was cut: {error}" if str(error) else "the link was cut"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Fetched items, how many of the keys asked for they settle, and what cut the batch off."""
+
+    items: list[bytes]
+    settled: int
+    trouble: PeerUnreachable | None = None
+
+
+async def sync(side: OurSide, identity: LinkIdentity, address: PeerAddress, *, port: int = 0) -> ExchangeReport:
+    """Dial one address, exchange once and report; raises PeerUnreachable or PeerFault when nothing could begin."""
+    async with Link(identity, [address.host], address.port, address.relay_id) as link:
+        await meet(side, link, own_id=identity.relay_id, port=port)
+        return await exchange(side, link, PeerView())
+
+
+async def meet(side: OurSide, link: Link, *, own_id: bytes, port: int) -> tuple[int, int]:
+    """Say hello, which tells who is there; return the peer's port and time. Raises PeerFault for a mirror."""
+    answer = await link.hello(port=port, now=side.clock())
+    if link.relay_id == own_id:
+        raise PeerFault("that is this relay itself")
+    return answer
+
+
+async def exchange(side: OurSide, link: Link, view: PeerView, *, urgent_first: bool = True) -> ExchangeReport:
+    """Exchange with the relay at the other end of an open link, both ways, and report what was done.
+
+    `urgent_first` spends a small round on the urgent classes before the rest is even compared: for a peer that was not
+    met lately, when nobody knows how long the link will last.
+    """
+    work = _Exchange(side, link, view)
+    try:
+        async with asyncio.timeout(_EXCHANGE):
+            if urgent_first:
+                await work.settle(classes=_URGENT, budget=_URGENT_BUDGET)
+                await work.offer_what_matters()
+            settled = await work.settle()
+            await work.offer_what_matters()
+            await work.carry_the_rest()
+            work.report.settled = settled
+    except (PeerFault, PeerUnreachable) as error:
+        work.report.trouble = error
+    except TimeoutError:
+        work.report.trouble = PeerUnreachable("the exchange took too long")
+    work.report.relay_id = link.relay_id
+    work.report.bytes_sent, work.report.bytes_received = link.bytes_sent, link.bytes_received
+    return work.report
+
+
+class _Exchange:
+    def __init__(self, side: OurSide, link: Link, view: PeerView) -> None:
+        self.report = ExchangeReport()
+        self._side = side
+        self._link = link
+        self._view = view
+        self._faults = 0
+        self._chunk = wire.FIRST_CHUNK
+        self._done: set[bytes] = set()
+        """Keys of the peer's that this exchange has dealt with; the index may not have heard of them yet."""
+        self._given: set[bytes] = set()
+        self._later: list[Header] = []
+        """What does not matter here, to be fetched last."""
+        self._have: list[bytes] = []
+        self._rest: list[Header] = []
+
+    async def settle(self, *, classes: Sequence[int] = range(reconcile.CLASSES), budget: int | None = None) -> bool:
+        """Find the difference, and fetch of each class what matters here as soon as it is settled."""
+        held = self._side.index.keys
+        work = Reconciliation(
+            await self._side.run(partial(self._view.keys, held)),
+            salt=secrets.token_bytes(reconcile.SALT_SIZE),
+            now=self._side.clock(),
+            classes=classes,
+            budget=budget,
+        )
+        have: list[bytes] = []
+        need: list[bytes] = []
+        while (message := await self._side.run(work.message)) is not None:
+            reply = await self._link.reconcile(message)
+            try:
+                found = self._view.sort_out(await self._side.run(partial(work.receive, reply)), held)
+            except InvalidMessage as error:
+                raise PeerFault(f"a reply that cannot be one: {error}") from error
+            have += found.have
+            need += found.need
+            self.report.rounds += 1
+            unsettled = reconcile.CLASSES if work.unsettled is None else work.unsettled
+            await self._need([key for key in need if key[0] < unsettled])
+        await self._need(need)
+        self._have = [key for key in have if key not in self._given]
+        return work.settled
+
+    async def offer_what_matters(self) -> None:
+        """Offer, of what the peer lacks, what matters here."""
+        headers = [header for header in await self._side.summaries(self._have) if header is not None]
+        self._rest = [header for header in headers if not self._side.matters(header)]
+        await self._offer([header for header in headers if self._side.matters(header)])
+
+    async def carry_the_rest(self) -> None:
+        """Fetch and then offer what does not matter here."""
+        later, self._later = self._later, []
+        await self._fetch([claim.key for claim in self._sorted(later)])
+        await self._offer(self._rest)
+
+    async def _need(self, keys: Iterable[bytes]) -> None:
+        wanted = [key for key in keys if key not in self._done]
+        self._done.update(wanted)
+        if len(wanted) <= _BLIND:
+            # In key order the newest of a class are last.
+            await self._fetch(sorted(wanted, key=lambda key: (key[0], -int.from_bytes(key[1:], "big"))))
+            return
+        claims: list[Header] = []
+        for chunk in self._chunks(wanted):
+            claims += self._worth(chunk, await self._link.summaries(chunk))
+        self._later += [claim for claim in claims if not self._side.matters(claim)]
+        await self._fetch([claim.key for claim in self._sorted([c for c in claims if self._side.matters(c)])])
+
+    def _worth(self, keys: Sequence[bytes], claims: Sequence[Header | None]) -> list[Header]:
+        """Leave out what is gone there or would be declined here."""
+        worth: list[Header] = []
+        for key, claim in zip(keys, claims, strict=True):
+            if claim is not None and not self._side.declines(claim):
+                worth.append(claim)
+            else:
+                self._view.decline([key])
+                self.report.declined += 1
+        return worth
+
+    def _sorted(self, headers: Iterable[Header]) -> list[Header]:
+        return sorted(headers, key=lambda header: order.carried(header, matters=self._side.matters(header)))
+
+    async def _fetch(self, keys: Sequence[bytes]) -> None:
+        """Fetch in this order; the next batch is on its way while the last one is verified and stored."""
+        rest = list(keys)
+        taking: asyncio.Task[None] | None = None
+        try:
+            while rest:
+                chunk, chunk_size = rest[: self._chunk], self._chunk
+                batch = await self._link.fetch(chunk)
+                self._chunk = wire.MAX_ITEMS
+                if taking is not None:
+                    await taking
+                taking = asyncio.create_task(self._take(chunk[: batch.settled or chunk_size], batch))
+                if batch.trouble is not None:
+                    raise batch.trouble
+                rest = rest[batch.settled :]
+        finally:
+            if taking is not None:
+                await taking
+
+    async def _take(self, asked: Sequence[bytes], batch: Batch) -> None:
+        taken = await self._side.receive(batch.items, source=self._link.relay_id) if batch.items else []
+        missing = set(asked)
+        faults = 0
+        for one in taken:
+            if one.key is None or one.key not in missing:
+                faults += 1  # not an item, or not one that was asked for
+                self.report.declined += 1
+                continue
+            missing.discard(one.key)
+            self.report.received += one.answer is Answer.NEW
+            if one.answer is Answer.DECLINED:
+                self.report.declined += 1
+                self._view.decline([one.key])
+        if batch.trouble is not None:
+            return
+        self._view.decline(missing)
+        self._faults += max(faults, bool(missing))
+        if self._faults >= _FAULTS:
+            raise PeerFault("items that are none, not asked for, or missing")
+
+    async def _offer(self, headers: Sequence[Header]) -> None:
+        """Offer in our order; give what is wanted in the peer's."""
+        for chunk in self._chunks(self._sorted(headers)):
+            answers, wanted = await self._link.offer(chunk)
+            self._given.update(header.key for header in chunk)
+            self._heed([header.key for header in chunk], answers)
+            rest = [chunk[place].key for place in wanted]
+            while rest:
+                items, settled = await self._side.items(rest)
+                if items:
+                    answers = await self._link.give([data for _, data in items])
+                    self.report.sent += answers.count(Answer.NEW)
+                    self._heed([key for key, _ in items], answers)
+                rest = rest[settled:]
+
+    def _heed(self, keys: Sequence[bytes], answers: Sequence[Answer]) -> None:
+        """Remember who has what, and what the peer does not want."""
+        refused = [key for key, answer in zip(keys, answers, strict=True) if answer in (Answer.DECLINED, Answer.BAD)]
+        held = [key for key, answer in zip(keys, answers, strict=True) if answer is Answer.KNOWN]
+        self._view.refuse(refused)
+        self.report.refused += len(refused)
+        self._side.note(held, self._link.relay_id)
+
+    def _chunks(self, whole: Sequence[T]) -> Iterator[Sequence[T]]:
+        """Cut into pieces, the first small, so that what matters most does not wait for the rest."""
+        start = 0
+        while start < len(whole):
+            size = wire.FIRST_CHUNK if start == 0 else wire.MAX_ITEMS
+            yield whole[start : start + size]
+            start += size

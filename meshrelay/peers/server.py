@@ -1,0 +1,322 @@
+"""The peer listener: what another relay may ask of this one, over mutual TLS.
+
+Not here: who is dialled (spread), what an answer is (side, core.reconcile). The law: every malformed request gets a
+4xx and changes nothing, and every caller can hold only so many connections, bytes and seconds.
+Source: docs/spec/http.md, "Peer listener".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import socket
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from meshrelay.core import reconcile
+from meshrelay.errors import InvalidMessage, PeerFault
+from meshrelay.peers import wire
+from meshrelay.peers.link import LinkIdentity, relay_id_of
+from meshrelay.peers.side import OurSide
+
+log = logging.getLogger(__name__)
+
+_CONNECTIONS = 200
+_CONNECTIONS_EACH = 32  # from one source; several relays may stand behind one address
+_HANDSHAKE = 10.0  # seconds for TLS
+_IDLE = 5.0  # seconds between requests, and for the head of one
+_BODY_FIRST = 10.0  # seconds for a body before the slowest rate counts
+_BODY_RATE = 4096  # bytes a second: the slowest sender that is waited for
+_EXCHANGE = 120.0  # seconds for one request and its reply
+_VISITS = 256
+
+_SOURCES = 4096
+_HASHED = (100e6, 400e6)  # bytes a second for reconciliation, and at once
+_GIVEN = (4_000.0, 20_000.0)  # items a second, and at once
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A relay that dialled this one: who it is, from where, and the port of its own listener (0 for none)."""
+
+    relay_id: bytes
+    host: str
+    port: int
+    now: int
+
+
+class Budget:
+    """Token buckets by source: `rate` a second, at most `burst` at once."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, source: str, amount: float, *, moment: float) -> bool:
+        """Take from the bucket of a source; False when there is not enough in it. A full one covers any amount."""
+        left, then = self._left.pop(source, (self._burst, moment))
+        left = min(self._burst, left + (moment - then) * self._rate)
+        allowed = left >= min(amount, self._burst)
+        self._left[source] = (left - amount if allowed else left, moment)
+        if len(self._left) > _SOURCES:
+            self._left.popitem(last=False)
+        return allowed
+
+
+def source_of(host: str) -> str:
+    """Return what limits are counted by: the IPv4 address, or the /64 of an IPv6 one."""
+    address = ipaddress.ip_address(host)
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))
+    return str(address)
+
+
+class PeerServer:
+    """Answers other relays: `start(sockets)`, read `visits()`, `stop()`.
+
+    `accepts` says which relay ids are spoken to at all.
+    """
+
+    def __init__(
+        self, side: OurSide, identity: LinkIdentity, *, port: int, accepts: Callable[[bytes], bool] = lambda _: True
+    ) -> None:
+        self._side = side
+        self._identity = identity
+        self._port = port
+        self._accepts = accepts
+        self._visits: asyncio.Queue[Visit] = asyncio.Queue(_VISITS)
+        self._hashed = Budget(*_HASHED)
+        self._given = Budget(*_GIVEN)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._shaking: list[str] = []
+        self._open: dict[asyncio.BaseTransport, str] = {}
+        self._runner = web.AppRunner(
+            self._application(),
+            access_log=None,
+            handle_signals=False,
+            keepalive_timeout=_IDLE,
+            lingering_time=1.0,
+            shutdown_timeout=2.0,
+            auto_decompress=False,
+        )
+
+    async def start(self, sockets: Sequence[socket.socket]) -> None:
+        """Serve on these listening sockets, which stay the caller's."""
+        await self._runner.setup()
+        for listener in sockets:
+            listener.setblocking(False)
+            self._spawn(self._accept(listener))
+
+    async def stop(self) -> None:
+        """Stop accepting, let requests under way end, and close what is open."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._runner.cleanup()
+
+    async def visits(self) -> AsyncIterator[Visit]:
+        """Yield the relays that say hello, for ever."""
+        while True:
+            yield await self._visits.get()
+
+    # Connections are accepted here and not by the loop: a TLS handshake takes memory before any protocol is asked.
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, peer = await loop.sock_accept(listener)
+            except OSError as error:
+                log.warning("cannot accept a connection: %s", error)
+                await asyncio.sleep(0.2)
+                continue
+            source = source_of(peer[0])
+            if self._has_room(source):
+                self._shaking.append(source)
+                self._spawn(self._shake_hands(connection, source))
+            else:
+                connection.close()
+
+    def _has_room(self, source: str) -> bool:
+        self._open = {transport: origin for transport, origin in self._open.items() if not transport.is_closing()}
+        sources = [*self._open.values(), *self._shaking]
+        return len(sources) < _CONNECTIONS and sources.count(source) < _CONNECTIONS_EACH
+
+    async def _shake_hands(self, connection: socket.socket, source: str) -> None:
+        server = self._runner.server
+        try:
+            if server is None:
+                return
+            transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
+                server,
+                connection,
+                ssl=self._identity.server,
+                ssl_handshake_timeout=_HANDSHAKE,
+                ssl_shutdown_timeout=1.0,
+            )
+            self._open[transport] = source
+        except OSError as error:
+            log.debug("a TLS handshake failed: %s", error)
+        finally:
+            self._shaking.remove(source)
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # Requests
+
+    def _application(self) -> web.Application:
+        application = web.Application(middlewares=[self._guard], client_max_size=reconcile.MAX_REQUEST)
+        application.router.add_post("/mesh/v1/hello", self._hello)
+        application.router.add_post("/mesh/v1/reconcile", self._reconcile)
+        application.router.add_post("/mesh/v1/summaries", self._summaries)
+        application.router.add_post("/mesh/v1/items", self._items)
+        application.router.add_put("/mesh/v1/items", self._given_items)
+        application.router.add_post("/mesh/v1/offer", self._offer)
+        application.on_response_prepare.append(_plain_headers)
+        return application
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        """Check who asks, turn what is malformed into a 4xx, and see the reply on its way in bounded time."""
+        try:
+            async with asyncio.timeout(_EXCHANGE):
+                response = await self._checked(request, handler)
+                await response.prepare(request)
+                await response.write_eof()
+                return response
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
+            raise web.HTTPRequestTimeout from None
+
+    async def _checked(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        try:
+            if not self._accepts(relay_id_of(_transport(request))):
+                return _refusal(403, "this relay does not speak with yours")
+            if "Content-Encoding" in request.headers:
+                return _refusal(415, "bodies carry no content encoding")
+            return await handler(request)
+        except InvalidMessage as error:
+            return _refusal(400, str(error))
+        except PeerFault as error:
+            return _refusal(403, str(error))
+        except web.RequestPayloadError:
+            return _refusal(400, "the body cannot be read")
+        except web.HTTPException as error:
+            return _refusal(error.status, error.reason)
+
+    async def _hello(self, request: web.Request) -> web.Response:
+        port, now = wire.unpack_hello(await _body(request, 64))
+        if not self._visits.full():
+            transport = _transport(request)
+            self._visits.put_nowait(Visit(relay_id_of(transport), _host(transport), port, now))
+        return _reply(wire.pack_hello(port=self._port, now=self._side.clock()))
+
+    async def _reconcile(self, request: web.Request) -> web.Response:
+        message = reconcile.Request.parse(await _body(request, reconcile.MAX_REQUEST))
+        keys = self._side.index.keys
+        if not self._may(self._hashed, request, reconcile.cost(keys, message)):
+            return _busy()
+        return _reply(await self._side.answer(keys, message))
+
+    async def _summaries(self, request: web.Request) -> web.Response:
+        keys = wire.unpack_keys(await _body(request, wire.KEY_SIZE * wire.MAX_ITEMS))
+        return _reply(wire.pack_summaries(await self._side.summaries(keys)), wire.SUMMARIES)
+
+    async def _items(self, request: web.Request) -> web.Response:
+        keys = wire.unpack_keys(await _body(request, wire.KEY_SIZE * wire.MAX_ITEMS))
+        items, settled = await self._side.items(keys)
+        response = _reply(await asyncio.to_thread(wire.pack_items, [data for _, data in items]), wire.BATCH)
+        response.headers[wire.ANSWERED] = str(settled)
+        return response
+
+    async def _given_items(self, request: web.Request) -> web.Response:
+        if request.content_type != wire.BATCH:
+            return _refusal(415, f"items come as {wire.BATCH}")
+        items = wire.unpack_items(await _body(request, wire.MAX_DEFLATED))
+        if not items:
+            return _refusal(400, "no items in the body")
+        if not self._may(self._given, request, len(items)):
+            return _busy()
+        taken = await self._side.receive(items, source=relay_id_of(_transport(request)))
+        return _reply(bytes(one.answer for one in taken))
+
+    async def _offer(self, request: web.Request) -> web.Response:
+        if request.content_type != wire.SUMMARIES:
+            return _refusal(415, f"offers come as {wire.SUMMARIES}")
+        claims = wire.unpack_summaries(await _body(request, wire.MAX_SUMMARIES))
+        answers, wanted = await self._side.choose(claims)
+        self._side.note([claim.key for claim in claims if claim is not None], relay_id_of(_transport(request)))
+        return _reply(wire.pack_choice(answers, wanted))
+
+    def _may(self, budget: Budget, request: web.Request, amount: float) -> bool:
+        moment = asyncio.get_running_loop().time()
+        return budget.take(source_of(_host(_transport(request))), amount, moment=moment)
+
+
+async def _body(request: web.Request, limit: int) -> bytes:
+    """Read a body of at most `limit` bytes from a sender that keeps up the slowest rate."""
+    if request.content_length is not None and request.content_length > limit:
+        raise web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=request.content_length)
+    body = bytearray()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    try:
+        async with asyncio.timeout(_BODY_FIRST) as patience:
+            while chunk := await request.content.readany():
+                body += chunk
+                if len(body) > limit:
+                    raise web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=len(body))
+                patience.reschedule(began + _BODY_FIRST + len(body) / _BODY_RATE)
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+    return bytes(body)
+
+
+async def _plain_headers(_: web.Request, response: web.StreamResponse) -> None:
+    """Leave out what tells about this machine and costs bytes in every reply."""
+    response.headers.pop("Server", None)
+    response.headers.pop("Date", None)
+
+
+def _reply(body: bytes, content_type: str = wire.MESSAGE) -> web.Response:
+    return web.Response(body=body, content_type=content_type)
+
+
+def _refusal(status: int, reason: str) -> web.Response:
+    response = web.Response(status=status, text=reason)
+    if status in (408, 413):
+        response.force_close()  # the rest of the body is not waited for
+    return response
+
+
+def _busy() -> web.Response:
+    return web.Response(status=429, text="too much for now", headers={"Retry-After": "5"})
+
+
+def _transport(request: web.Request) -> asyncio.Transport:
+    if request.transport is None:
+        raise PeerFault("the connection is gone")
+    return request.transport
+
+
+def _host(transport: asyncio.Transport) -> str:
+    """Return the caller's address, a link-local one with its zone by interface name."""
+    host, *rest = transport.get_extra_info("peername")
+    zone = rest[2] if len(rest) == 3 else 0
+    bare = str(host).partition("%")[0]
+    if not zone or not ipaddress.ip_address(bare).is_link_local:
+        return bare
+    return f"{bare}%{socket.if_indextoname(zone)}"

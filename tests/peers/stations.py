@@ -1,0 +1,136 @@
+"""Whole relays in one process, over real TLS sockets on loopback, with a clock that stands still."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from meshrelay.core.admission import sign
+from meshrelay.core.bulletin import Bulletin, Chain, MsgType, Severity, Text, Urgency
+from meshrelay.core.envelope import SignedItem
+from meshrelay.core.keys import SigningKey
+from meshrelay.core.statements import Revocation
+from meshrelay.core.trust import Anchor
+from meshrelay.index import Index, PeerView
+from meshrelay.keyring import Keyring
+from meshrelay.local import Local
+from meshrelay.peers.addressbook import PeerAddress
+from meshrelay.peers.client import ExchangeReport, Link, exchange, meet
+from meshrelay.peers.link import open_identity
+from meshrelay.peers.server import PeerServer
+from meshrelay.peers.side import OurSide
+from meshrelay.relay import Relay
+from meshrelay.store import Store
+
+NOW = 1_790_000_000
+
+
+def author(number: int) -> SigningKey:
+    return SigningKey.from_seed(number.to_bytes(32, "big"))
+
+
+def bulletin(
+    number: int,
+    *,
+    by: int = 1,
+    sent: int = 0,
+    severity: Severity = Severity.UNKNOWN,
+    urgency: Urgency = Urgency.UNKNOWN,
+    acts_on: tuple[bytes, ...] = (),
+    words: str = "",
+) -> SignedItem:
+    """Sign a bulletin; the same arguments give the same item."""
+    when = sent or NOW - 100_000 + number
+    body = Bulletin(
+        sent=when,
+        expires=when + 30 * 86400,
+        chain=Chain(b"stream-1", number + 1),
+        texts=(Text("en", "Notice", f"Notice number {number} {words}"),),
+        severity=severity,
+        urgency=urgency,
+        msg_type=MsgType.CANCEL if acts_on else MsgType.ALERT,
+        references=acts_on,
+    )
+    return sign(body, author(by))
+
+
+def bulletins(count: int, *, first: int = 0, by: int = 1) -> list[SignedItem]:
+    return [bulletin(number, by=by) for number in range(first, first + count)]
+
+
+def revocation(by: int) -> SignedItem:
+    return sign(Revocation(NOW, author(by).public), author(by))
+
+
+class Station:
+    """One relay with its peer listener; `settle()` feeds its index as a running node would."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = NOW
+        folder.mkdir()
+        self.relay = Relay(Store.open(folder / "store.db"), Local.open(folder / "local.db"), Keyring(folder / "keys"))
+        self.identity = open_identity(folder / "link.pem")
+        self.index = Index()
+        self._readers, self._writer = ThreadPoolExecutor(2), ThreadPoolExecutor(1)
+        self.side = OurSide(self.relay, self.index, clock=lambda: self.now, readers=self._readers, writer=self._writer)
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self.socket.getsockname()[1]
+        self.accepted: frozenset[bytes] | None = None
+        self.server = PeerServer(
+            self.side,
+            self.identity,
+            port=self.port,
+            accepts=lambda relay_id: self.accepted is None or relay_id in self.accepted,
+        )
+        self.views: dict[bytes, PeerView] = {}
+
+    @property
+    def relay_id(self) -> bytes:
+        return self.identity.relay_id
+
+    @property
+    def address(self) -> PeerAddress:
+        return PeerAddress("127.0.0.1", self.port, self.relay_id)
+
+    async def __aenter__(self) -> Self:
+        await self.server.start([self.socket])
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.server.stop()
+        self.socket.close()
+        await asyncio.to_thread(self._readers.shutdown)
+        await asyncio.to_thread(self._writer.shutdown)
+        self.relay.close()
+
+    def knows(self, *authors: int) -> None:
+        for number in authors:
+            self.relay.local.add_anchor(Anchor(author(number).public, f"Clinic {number}", NOW))
+        self.relay.refresh()
+
+    def holds(self, items: Iterable[SignedItem]) -> None:
+        self.relay.store.put_many(list(items), received=self.now)
+        self.settle()
+
+    def settle(self) -> None:
+        self.index.replace(self.relay.store.keys()[0])
+
+    def ids(self) -> set[bytes]:
+        return {header.id for header in self.relay.store.by_key(self.index.keys).values()}
+
+    async def visit(self, other: Station, *, urgent_first: bool = False) -> ExchangeReport:
+        """Exchange with another station, with the memory of earlier visits, and let both indexes follow."""
+        async with Link(self.identity, ["127.0.0.1"], other.port, other.relay_id) as link:
+            await meet(self.side, link, own_id=self.relay_id, port=self.port)
+            view = self.views.setdefault(other.relay_id, PeerView())
+            report = await exchange(self.side, link, view, urgent_first=urgent_first)
+        self.settle()
+        other.settle()
+        return report
