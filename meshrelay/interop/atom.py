@@ -1,0 +1,72 @@
+"""Bulletins as an Atom feed (RFC 4287): what any feed reader, screen or script can show.
+
+A title says what a feed reader would lose otherwise: the severity, that it is a drill, that the sender is unknown.
+Everything is text; nothing that an author wrote is markup or a link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from xml.etree import ElementTree
+
+from meshrelay.relay import Shown
+from meshrelay.words import Words
+from meshrelay.words.times import stamp
+
+MEDIA_TYPE: Final = "application/atom+xml"
+_ATOM: Final = "http://www.w3.org/2005/Atom"
+_XML_LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
+
+
+def feed(shown: Sequence[Shown], words: Words, *, relay: str, base: str) -> bytes:
+    """Return the feed of these bulletins; `base` is the address under which this relay is read, ending in a slash."""
+    ElementTree.register_namespace("", _ATOM)
+    root = ElementTree.Element(f"{{{_ATOM}}}feed", {_XML_LANG: words.language})
+    _add(root, "id", f"{base}feed.atom")
+    _add(root, "title", f"{relay}: {words['without-internet']}")
+    _add(root, "updated", stamp(max((one.received for one in shown), default=words.now), words.tz))
+    _link(root, "self", f"{base}feed.atom", MEDIA_TYPE)
+    _link(root, "alternate", base, "text/html")
+    for one in shown:
+        _entry(root, one, words, relay=relay, base=base)
+    data: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return data
+
+
+def _entry(root: ElementTree.Element, one: Shown, words: Words, *, relay: str, base: str) -> None:
+    item, bulletin, verdict = one.header.id.hex(), one.bulletin, one.verdict
+    text = words.text_of(bulletin)
+    entry = ElementTree.SubElement(root, f"{{{_ATOM}}}entry")
+    if text is not None:
+        entry.set(_XML_LANG, text.language)
+    head = words.severity_line(verdict, bulletin.severity)
+    title = words.title_of(bulletin).text
+    _add(entry, "id", f"urn:meshrelay:{item}")
+    _add(entry, "title", f"{head}. {title}")
+    _add(entry, "updated", stamp(one.received, words.tz))
+    _add(entry, "published", stamp(bulletin.sent, words.tz))
+    author = ElementTree.SubElement(entry, f"{{{_ATOM}}}author")
+    _add(author, "name", words.who(verdict, relay=relay).text if verdict.known else str(words.key(one.header.author)))
+    for category in bulletin.categories:
+        ElementTree.SubElement(
+            entry, f"{{{_ATOM}}}category", {"term": str(category), "label": words.category(category)}
+        )
+    _link(entry, "alternate", f"{base}b/{item}", "text/html")
+    _link(entry, "related", f"{base}api/v1/bulletins/{item}.cap", "application/cap+xml")
+    lines = [
+        "; ".join(place.text for place in words.places(bulletin)),
+        str(words.valid(bulletin)),
+        text.instruction if text else "",
+        text.description if text else "",
+        str(words.why(verdict, bulletin, one.header.author, relay=relay)),
+    ]
+    _add(entry, "summary", "\n\n".join(line for line in lines if line))
+
+
+def _add(parent: ElementTree.Element, name: str, text: str) -> None:
+    ElementTree.SubElement(parent, f"{{{_ATOM}}}{name}").text = text
+
+
+def _link(parent: ElementTree.Element, rel: str, href: str, media_type: str) -> None:
+    ElementTree.SubElement(parent, f"{{{_ATOM}}}link", {"rel": rel, "href": href, "type": media_type})

@@ -1,0 +1,148 @@
+"""One bulletin as the JSON document that programs read: on /api/v1/bulletins, in /feed.geojson and by ``list --json``.
+
+Times are RFC 3339 with the relay's offset, ids and keys lower-case hex. What people read stands beside what programs
+read: `language`, `headline`, `description` and `instruction` are the text that fits the reader best.
+
+Source: docs/spec/http.md, "A bulletin as JSON".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from meshrelay.core.bulletin import Area, Bulletin, CapReference, Origin, Resource
+from meshrelay.relay import Listing, Shown
+from meshrelay.words import Words
+from meshrelay.words.times import stamp
+
+
+def document(one: Shown, words: Words, *, relay: str, whole: bool = False) -> dict[str, Any]:
+    """Return the document of a bulletin; `whole` adds every language and every field that people rarely need."""
+    header, bulletin, verdict = one.header, one.bulletin, one.verdict
+    text = words.text_of(bulletin)
+    found: dict[str, Any] = {
+        "id": header.id.hex(),
+        "author": header.author.hex(),
+        "kind": str(header.kind),
+        "sent": stamp(bulletin.sent, words.tz),
+        "effective": _time(bulletin.effective, words),
+        "onset": _time(bulletin.onset, words),
+        "expires": stamp(bulletin.expires, words.tz),
+        "status": str(bulletin.status),
+        "msg_type": str(bulletin.msg_type),
+        "category": [str(category) for category in bulletin.categories],
+        "event": text.event if text else "",
+        "response": [str(response) for response in bulletin.responses],
+        "urgency": str(bulletin.urgency),
+        "severity": str(bulletin.severity),
+        "certainty": str(bulletin.certainty),
+        "sender_name": text.sender_name if text else "",
+        "areas": [_area(area, words) for area in bulletin.areas],
+        "references": [reference.hex() for reference in bulletin.references],
+        "origin": _origin(bulletin.origin),
+        "languages": [text.language for text in bulletin.texts],
+        "language": text.language if text else None,
+        "headline": text.headline if text else "",
+        "description": text.description if text else "",
+        "instruction": text.instruction if text else "",
+        "seq": bulletin.chain.seq,
+        "received": stamp(one.received, words.tz),
+        "verdict": {
+            "standing": str(verdict.standing),
+            "author": str(verdict.author),
+            "known": verdict.known,
+            "drill": verdict.drill,
+            "name": words.who(verdict, relay=relay).text or None,
+            "since": _time(verdict.anchor.since if verdict.anchor else None, words),
+            "how": str(verdict.anchor.how) if verdict.anchor else None,
+            "ended_by": [act.id.hex() for act in verdict.by],
+            "says": str(words.why(verdict, bulletin, header.author, relay=relay)),
+        },
+    }
+    return found | _rest(bulletin) if whole else found
+
+
+def listing(page: Listing, words: Words, *, relay: str) -> dict[str, Any]:
+    """Return the document of one page of bulletins."""
+    return {
+        "bulletins": [document(one, words, relay=relay) for one in page.shown],
+        "next": page.next,
+        "as_of": stamp(words.now, words.tz),
+    }
+
+
+def _rest(bulletin: Bulletin) -> dict[str, Any]:
+    return {
+        "texts": {
+            text.language: {
+                "event": text.event,
+                "headline": text.headline,
+                "description": text.description,
+                "instruction": text.instruction,
+                "sender_name": text.sender_name,
+                "contact": text.contact,
+                "web": text.web,
+            }
+            for text in bulletin.texts
+        },
+        "expires_assumed": bulletin.expires_assumed,
+        "organisation": bulletin.org.hex() if bulletin.org else None,
+        "stream": bulletin.chain.stream.hex(),
+        "previous": bulletin.chain.prev.hex() if bulletin.chain.prev else None,
+        "live": list(bulletin.chain.live),
+        "codes": list(bulletin.codes),
+        "event_codes": [list(pair) for pair in bulletin.event_codes],
+        "parameters": [list(pair) for pair in bulletin.parameters],
+        "resources": [_resource(resource) for resource in bulletin.resources],
+        "note": bulletin.note,
+        "audience": bulletin.audience,
+        "source": bulletin.source,
+        "incidents": bulletin.incidents,
+    }
+
+
+def _time(moment: int | None, words: Words) -> str | None:
+    return None if moment is None else stamp(moment, words.tz)
+
+
+def _area(area: Area, words: Words) -> dict[str, Any]:
+    return {
+        "description": words.place(area).text,
+        "descriptions": dict(area.names),
+        "polygons": [[[point.lat / 1e6, point.lon / 1e6] for point in polygon] for polygon in area.polygons],
+        "circles": [
+            {"lat": circle.center.lat / 1e6, "lon": circle.center.lon / 1e6, "radius_m": circle.radius}
+            for circle in area.circles
+        ],
+        "geocodes": [list(pair) for pair in area.geocodes],
+        "altitude": area.altitude,
+        "ceiling": area.ceiling,
+    }
+
+
+def _resource(resource: Resource) -> dict[str, Any]:
+    return {
+        "description": resource.description,
+        "mime_type": resource.mime_type,
+        "uri": resource.uri,
+        "size": resource.size,
+        "digest": resource.digest,
+    }
+
+
+def _origin(origin: Origin) -> dict[str, Any]:
+    return {
+        "kind": str(origin.kind),
+        "checked": origin.checked,
+        "identity": _reference(origin.identity) if origin.identity else None,
+        "references": [_reference(reference) for reference in origin.references],
+        "effective": origin.effective or None,
+        "onset": origin.onset or None,
+        "expires": origin.expires or None,
+        "digest": origin.digest.hex() if origin.digest else None,
+        "signature": str(origin.signature) if origin.signature else None,
+    }
+
+
+def _reference(reference: CapReference) -> dict[str, str]:
+    return {"sender": reference.sender, "identifier": reference.identifier, "sent": reference.sent}

@@ -1,0 +1,110 @@
+"""The operator's listener: for now the interface that commands beside a running relay ask, /api/v1/local/*.
+
+It answers on this computer alone (localhost, 127.0.0.1, ::1) and only with the token that stands in DATA/run.json,
+which nobody but the operator can read. Routes: docs/spec/http.md, "Desk listener".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hmac
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from meshrelay.errors import MeshrelayError, PeerUnreachable, Refusal
+from meshrelay.relay import RelayStatus
+from meshrelay.web.security import HostRule, Refused, add_headers, guard, read_body
+
+MAX_REQUEST: Final = 16 * 1024
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Desk:
+    """What the routes ask: how the relay is, and an exchange with another one."""
+
+    status: Callable[[], RelayStatus]
+    sync: Callable[[str], Awaitable[Any]]
+
+
+_DESK: Final = web.AppKey("desk", Desk)
+
+
+def make_desk(
+    *, token: str, status: Callable[[], RelayStatus], sync: Callable[[str], Awaitable[Any]]
+) -> web.Application:
+    """Put the operator's listener together; requests carry ``Authorization: Bearer TOKEN``.
+
+    `sync` exchanges with the relay at a URI and returns a dataclass that says what came of it.
+    """
+    secret = f"Bearer {token}".encode()
+
+    @web.middleware
+    async def ask_token(request: web.Request, handler: Handler) -> web.StreamResponse:
+        given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+        if not hmac.compare_digest(given, secret):
+            raise Refused(401, "the token of DATA/run.json is needed")
+        return await handler(request)
+
+    rule = HostRule(names=frozenset({"localhost"}), loopback=True)
+    app = web.Application(client_max_size=MAX_REQUEST, middlewares=[guard(rule, _explain), ask_token])
+    app[_DESK] = Desk(status, sync)
+    app.on_response_prepare.append(add_headers)
+    app.add_routes(
+        [
+            web.get("/api/v1/local/status", _get_status),
+            web.get("/api/v1/local/peers", _get_peers),
+            web.post("/api/v1/local/sync", _post_sync),
+        ]
+    )
+    return app
+
+
+async def _get_status(request: web.Request) -> web.Response:
+    """Answer RelayStatus, ids in hex."""
+    return web.json_response(plain(request.app[_DESK].status()))
+
+
+async def _get_peers(request: web.Request) -> web.Response:
+    """Answer what is known of every peer."""
+    return web.json_response({"peers": plain(request.app[_DESK].status())["peers"]})
+
+
+async def _post_sync(request: web.Request) -> web.Response:
+    """Exchange with the relay at ``{"uri": ...}`` now and answer what came of it; 504 when it cannot be reached."""
+    try:
+        asked = json.loads(await read_body(request, most=MAX_REQUEST))
+    except (ValueError, RecursionError) as error:
+        raise Refused(400, "the body is no JSON") from error
+    uri = asked.get("uri") if isinstance(asked, dict) else None
+    if not isinstance(uri, str):
+        raise Refused(400, "uri is missing")
+    try:
+        report = await request.app[_DESK].sync(uri)
+    except PeerUnreachable as error:
+        raise Refused(504, str(error)) from error
+    except Refusal as error:
+        return web.json_response({"error": str(error), "hint": error.hint}, status=400)
+    except MeshrelayError as error:
+        raise Refused(502, str(error)) from error
+    return web.json_response(plain(report))
+
+
+async def _explain(request: web.Request, status: int, message: str) -> web.StreamResponse:
+    return web.json_response({"error": message}, status=status)
+
+
+def plain(value: Any) -> Any:
+    """Return a value of dataclasses and tuples as JSON has it; bytes become hex."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(entry) for entry in value]
+    return value

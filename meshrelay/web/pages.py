@@ -1,0 +1,133 @@
+"""The templates, compiled once, and the few values that every page has.
+
+Everything is escaped unless it is Markup made by view.py; a name that a template is not given is an error.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import aiohttp_jinja2
+import jinja2
+from aiohttp import web
+
+from meshrelay.web.security import compress
+from meshrelay.web.services import Services
+from meshrelay.web.view import Page
+from meshrelay.words import PAGE_LANGUAGES, Choice, Words, direction, negotiate, own_name
+
+SERVICES: Final = web.AppKey("services", Services)
+_TYPES: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_FOREVER: Final = "public, max-age=31536000, immutable"
+PAGE_SECONDS: Final = 10
+"""How long a browser may show a page again without asking."""
+
+
+def set_up(app: web.Application) -> None:
+    """Give `app` its templates and static files."""
+    environment = aiohttp_jinja2.setup(
+        app,
+        loader=jinja2.PackageLoader("meshrelay.web"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.globals.update(
+        page_languages=[(tag, own_name(tag), direction(tag)) for tag in PAGE_LANGUAGES],
+        own_name=own_name,
+        direction=direction,
+        asset=asset,
+    )
+    app.router.add_get("/static/{name}", _static)
+
+
+def choice(request: web.Request) -> Choice:
+    """Return what the reader of this request reads."""
+    services = request.config_dict[SERVICES]
+    accept = request.headers.get("Accept-Language", "")[:1000]
+    return negotiate(request.query.get("lang"), accept, default=services.default_language)
+
+
+def words_for(request: web.Request) -> Words:
+    """Return the voice in which this request is answered."""
+    services, wanted = request.config_dict[SERVICES], choice(request)
+    return Words(wanted.page, services.tz, services.clock().now, wanted.texts)
+
+
+def page_for(request: web.Request) -> Page:
+    """Return what the cards of this page are made with; links keep the language once it was chosen."""
+    services = request.config_dict[SERVICES]
+    asked = request.query.get("lang")
+    kept = words_for(request)
+    query = f"?{urlencode({'lang': kept.texts[0]})}" if asked else ""
+    return Page(kept, services.status().name, query)
+
+
+def render(request: web.Request, template: str, page: Page, values: Mapping[str, Any], *, status: int = 200) -> bytes:
+    """Return the HTML of a page."""
+    services = request.config_dict[SERVICES]
+    known = services.status()
+    environment = aiohttp_jinja2.get_env(request.app)
+    context = {
+        "w": page.words,
+        "page": page,
+        "relay": page.relay,
+        "status": known,
+        "html": page.html,
+        "language": page.words.language,
+        "direction_of_page": direction(page.words.language),
+        "path": request.path,
+        "language_query": {key: value for key, value in request.query.items() if key in ("q",)},
+        "urlencode": urlencode,
+        **values,
+    }
+    return environment.get_template(template).render(context).encode()
+
+
+def answer(request: web.Request, html: bytes, *, status: int = 200, seconds: int = PAGE_SECONDS) -> web.Response:
+    """Return a page as an answer."""
+    response = web.Response(body=html, status=status, content_type="text/html", charset="utf-8")
+    response.headers["Cache-Control"] = f"private, max-age={seconds}" if seconds else "no-store"
+    compress(request, response)
+    return response
+
+
+def asset(name: str) -> str:
+    """Return the address of a static file, which changes with its content."""
+    return _versioned(name)[0]
+
+
+@cache
+def _versioned(name: str) -> tuple[str, bytes, bytes, str]:
+    """Return address, content, compressed content and type of a static file."""
+    data = (files(__package__) / "static" / name).read_bytes()
+    stem, _, suffix = name.rpartition(".")
+    version = hashlib.sha256(data).hexdigest()[:10]
+    return f"/static/{stem}-{version}.{suffix}", data, gzip.compress(data, 9, mtime=0), _TYPES[suffix]
+
+
+@cache
+def _assets() -> Mapping[str, str]:
+    names = [entry.name for entry in (files(__package__) / "static").iterdir() if entry.is_file()]
+    return {asset(name): name for name in names if name.rpartition(".")[2] in _TYPES}
+
+
+async def _static(request: web.Request) -> web.Response:
+    """Answer a static file under the address of its present content; any other is not there."""
+    name = _assets().get(request.path)
+    if name is None:
+        raise web.HTTPNotFound
+    _, data, packed, content_type = _versioned(name)
+    headers = {"Cache-Control": _FOREVER, "Vary": "Accept-Encoding"}
+    if "gzip" in request.headers.get("Accept-Encoding", "").lower():
+        headers["Content-Encoding"] = "gzip"
+        data = packed
+    return web.Response(body=data, content_type=content_type, charset="utf-8", headers=headers)

@@ -1,0 +1,285 @@
+"""The reader's listener: pages for any browser on this network, and the interface for programs beside them.
+
+Nothing here needs JavaScript, an account or the internet, and nothing is written down about who reads.
+
+Law: what a page shows comes from Relay with its verdict; this file decides where it stands, never whether it is true.
+Routes: docs/spec/http.md, "Reader listener".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from aiohttp import web
+
+from meshrelay import __version__
+from meshrelay.core.trust import Clock, Standing
+from meshrelay.errors import NotFound
+from meshrelay.relay import GONE, Lane, Listing, Query, Relay, RelayStatus, Shown
+from meshrelay.settings import Settings
+from meshrelay.store import Change
+from meshrelay.web import api
+from meshrelay.web.events import STREAMS, Streams, events
+from meshrelay.web.failures import explain, hold
+from meshrelay.web.pages import SERVICES, answer, choice, page_for, render, set_up
+from meshrelay.web.security import MAX_BODY, HostRule, add_headers, guard
+from meshrelay.web.services import OnThread, Services
+from meshrelay.web.view import Page, card, whole
+from meshrelay.words import Words, is_draft
+from meshrelay.words.languages import PAGE_LANGUAGES, primary
+
+ON_FRONT: Final = 25
+UNKNOWN_ON_FRONT: Final = 10
+GONE_ON_FRONT: Final = 8
+ON_PAGE: Final = 50
+MOST_FOUND: Final = 50
+_LOOKED_BACK: Final = 150
+"""How many of the newest bulletins are looked at for ones that were withdrawn or replaced."""
+_KEPT_SECONDS: Final = 10
+_MOST_KEPT: Final = 64
+_SILENT_SECONDS: Final = 3 * 86400
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What the first page lists, the same for every reader."""
+
+    known: Listing
+    unknown: Listing
+    gone: tuple[Shown, ...]
+    cursor: str
+
+
+class Kept:
+    """What was made a moment ago, so that two hundred readers cost as much as one; empty after every change."""
+
+    def __init__(self) -> None:
+        self._made: OrderedDict[tuple[Any, ...], asyncio.Future[Any]] = OrderedDict()
+
+    async def get(self, key: tuple[Any, ...], make: Any) -> Any:
+        """Return what is kept under `key`, or what the coroutine function `make` returns, made once."""
+        found = self._made.get(key)
+        if found is None or (found.done() and (found.cancelled() or found.exception() is not None)):
+            found = self._made[key] = asyncio.ensure_future(make())
+            while len(self._made) > _MOST_KEPT:
+                self._made.popitem(last=False)
+        return await asyncio.shield(found)
+
+
+KEPT: Final = web.AppKey("kept", Kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """The reader's listener: `app` is served with security.SERVER_OPTIONS."""
+
+    app: web.Application
+    services: Services
+
+    def changed(self, rows: Sequence[Change]) -> None:
+        """Say that items came or went, or (no rows) that trust or names changed; on the event loop."""
+        self.services.news.tell()
+
+
+def make_reader(
+    *,
+    relay: Relay,
+    clock: Callable[[], Clock],
+    read: OnThread,
+    write: OnThread,
+    settings: Settings,
+    status: Callable[[], RelayStatus],
+) -> Reader:
+    """Put the reader's listener together; `read` and `write` run a function on the relay's threads."""
+    services = Services(relay, clock, read, write, status, settings)
+    names = {name.lower() for name in settings.host_names}
+    app = web.Application(
+        client_max_size=MAX_BODY, middlewares=[guard(HostRule(names | {"meshrelay.local"}), explain), hold]
+    )
+    _fit(app, services)
+    return Reader(app, services)
+
+
+def _fit(app: web.Application, services: Services) -> None:
+    app[SERVICES], app[STREAMS], app[KEPT] = services, Streams(), Kept()
+    set_up(app)
+    app.on_response_prepare.append(add_headers)
+    app.on_shutdown.append(app[STREAMS].close)
+    app.add_routes(
+        [
+            web.get("/", front),
+            web.get("/b/{id}", bulletin),
+            web.get("/search", search),
+            web.get("/about", about),
+            web.get("/api/v1/events", events),
+            *api.ROUTES,
+        ]
+    )
+
+
+async def front(request: web.Request) -> web.Response:
+    """Show the most pressing and newest bulletins, in lanes; with ``?lane=`` and ``?after=`` more of one lane."""
+    services = request.config_dict[SERVICES]
+    news, clock = services.news.count, services.clock()
+    made = clock.now // _KEPT_SECONDS
+    lane = request.query.get("lane", "")
+    key = (news, made, clock.doubtful, choice(request), sorted(request.query.items()))
+
+    async def page() -> bytes:
+        if lane in ("known", "unknown"):
+            return await _more(request, Lane(lane), clock)
+        return await _front(request, clock, (news, made, clock.doubtful))
+
+    return answer(request, await request.app[KEPT].get(("page", repr(key)), page))
+
+
+async def bulletin(request: web.Request) -> web.Response:
+    """Show everything known about one bulletin; a unique beginning of its id will do."""
+    services, page = request.config_dict[SERVICES], page_for(request)
+    one, before = await services.read(_whole, services.relay, request.match_info["id"], services.clock())
+    return answer(request, render(request, "bulletin.html", page, {"it": whole(one, page, before=before)}))
+
+
+async def search(request: web.Request) -> web.Response:
+    """Show what was found for ``?q=``."""
+    services, page = request.config_dict[SERVICES], page_for(request)
+    query = " ".join(request.query.get("q", "").split())[:200]
+    found: tuple[Shown, ...] = ()
+    if query:
+        found = await services.read(services.relay.search, query, services.clock(), limit=MOST_FOUND)
+    hidden = services.settings.unknown_senders == "hide"
+    cards = [card(one, page) for one in found if one.verdict.known or not hidden]
+    cards.sort(key=lambda one: one.badge != "ok")
+    return answer(request, render(request, "search.html", page, {"query": query, "cards": cards}))
+
+
+async def about(request: web.Request) -> web.Response:
+    """Say what this relay is, whom it knows, and what its pages do not claim."""
+    services, page = request.config_dict[SERVICES], page_for(request)
+    anchors = sorted(services.relay.trust.anchors.values(), key=lambda anchor: anchor.petname.casefold())
+    known = [anchor for anchor in anchors if anchor.key in services.relay.trust.known]
+    values = {
+        "version": __version__,
+        "known": [page.html(page.words.met(one.petname, since=one.since, how=one.how)) for one in known],
+        "drafts": frozenset(tag for tag in PAGE_LANGUAGES if is_draft(tag)),
+        "chain": list(dict.fromkeys(primary(tag) for tag in page.words.texts)),
+    }
+    return answer(request, render(request, "about.html", page, values))
+
+
+async def _front(request: web.Request, clock: Clock, version: tuple[Any, ...]) -> bytes:
+    services, page = request.config_dict[SERVICES], page_for(request)
+    only = request.query.get("in", "")[:35]
+
+    async def load() -> Front:
+        return await services.read(_load, services, clock, only)
+
+    lists: Front = await request.app[KEPT].get(("front", version, only), load)
+    known = [card(one, page) for one in lists.known.shown]
+    values = {
+        "cards": [one for one in known if one.looks != "isdrill"],
+        "drills": [one for one in known if one.looks == "isdrill"],
+        "unknown": [card(one, page) for one in lists.unknown.shown],
+        "gone": [card(one, page) for one in lists.gone],
+        "more_known": lists.known.next,
+        "more_unknown": lists.unknown.next,
+        "fold": services.settings.unknown_senders == "fold" and bool(services.relay.trust.known),
+        "hide": services.settings.unknown_senders == "hide",
+        "nobody_known": not services.relay.trust.anchors,
+        "only": only,
+        "other_languages": _languages(lists, page),
+        "warnings": _warnings(services.status(), clock, page.words),
+        "tried": _tried(services, page),
+        "cursor": lists.cursor,
+    }
+    return render(request, "front.html", page, values)
+
+
+async def _more(request: web.Request, lane: Lane, clock: Clock) -> bytes:
+    services, page = request.config_dict[SERVICES], page_for(request)
+    query = Query(lane=lane, limit=ON_PAGE, after=request.query.get("after"), language=request.query.get("in", "")[:35])
+    listing = await services.read(services.relay.bulletins, query, clock)
+    values = {
+        "lane": str(lane),
+        "cards": [card(one, page) for one in listing.shown],
+        "after": listing.next,
+        "only": query.language,
+    }
+    return render(request, "lane.html", page, values)
+
+
+def _load(services: Services, clock: Clock, only: str) -> Front:
+    """Read the lists of the first page; on a thread, for it reads the store."""
+    relay = services.relay
+    nothing = Listing((), None)
+    known = Query(lane=Lane.KNOWN, limit=ON_FRONT, language=only)
+    unknown = replace(known, lane=Lane.UNKNOWN, limit=UNKNOWN_ON_FRONT)
+    return Front(
+        known=relay.bulletins(known, clock),
+        unknown=nothing if services.settings.unknown_senders == "hide" else relay.bulletins(unknown, clock),
+        gone=_gone(relay, clock, only),
+        cursor=relay.store.changes("").cursor,
+    )
+
+
+def _gone(relay: Relay, clock: Clock, only: str) -> tuple[Shown, ...]:
+    """Return what no longer holds of known senders: the newest that were withdrawn or replaced, then ended ones."""
+    recent = Query(lane=Lane.KNOWN, standings=frozenset(), newest_first=True, limit=_LOOKED_BACK, language=only)
+    ended = replace(recent, standings=GONE, limit=GONE_ON_FRONT)
+    taken_back = (Standing.CANCELLED, Standing.SUPERSEDED)
+    found = {
+        one.header.id: one
+        for one in (
+            *[one for one in relay.bulletins(recent, clock).shown if one.verdict.standing in taken_back],
+            *relay.bulletins(ended, clock).shown,
+        )
+    }
+    return tuple(list(found.values())[:GONE_ON_FRONT])
+
+
+def _whole(relay: Relay, prefix: str, clock: Clock) -> tuple[Shown, tuple[Shown, ...]]:
+    """Return a bulletin and those it acted on that are held here."""
+    one = relay.bulletin(relay.find(prefix[:64]), clock)
+    before = []
+    for target in one.bulletin.references[:8]:
+        try:
+            earlier = relay.bulletin(target, clock)
+        except NotFound:
+            continue
+        if one.header.id in {act.id for act in earlier.verdict.by}:
+            before.append(earlier)
+    return one, tuple(before)
+
+
+def _languages(lists: Front, page: Page) -> list[str]:
+    """Return the languages in which what is listed is written, but those of the language row."""
+    tags = {text.language for one in (*lists.known.shown, *lists.unknown.shown) for text in one.bulletin.texts}
+    return sorted(tag for tag in tags if primary(tag) not in PAGE_LANGUAGES)
+
+
+def _warnings(status: RelayStatus, clock: Clock, words: Words) -> list[str]:
+    found = []
+    if clock.doubtful:
+        found.append(words["doubtful"])
+    last = status.last_exchange or status.started
+    if not status.in_touch and clock.now - last > _SILENT_SECONDS:
+        found.append(words["alone"])
+    return found
+
+
+def _tried(services: Services, page: Page) -> list[Any]:
+    """Return what this relay did to find others, for the page that has nothing else to show."""
+    words, status = page.words, services.status()
+    found = [words.tried(status.started, words["store-empty"])]
+    if not services.settings.discovery:
+        found.append(words.tried(None, words["called-off"]))
+    elif not status.peers:
+        found.append(words.tried(status.started, words["called-none"]))
+    for peer in status.peers[:8]:
+        outcome = words["met-peer" if peer.connected else "tried-peer"]
+        found.append(words.peer(peer.name or peer.uri, outcome, when=peer.last_contact))
+    return [page.html(said) for said in found]

@@ -1,0 +1,271 @@
+"""What a template is given: a bulletin and its verdict as the pieces of a card, already in words.
+
+A template puts pieces in their places and decides nothing; whether something is drawn as an alarm, dashed or double is
+decided here, by the verdict alone.
+
+Law: an unknown sender never gets the colour of a severity, and nothing that no longer holds looks as if it did.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+from meshrelay.core.bulletin import Bulletin, Severity, Text
+from meshrelay.core.keys import digits
+from meshrelay.core.trust import Author
+from meshrelay.relay import LIVE, Shown
+from meshrelay.web.shape import Map, draw
+from meshrelay.words import Part, Said, Sort, Words, direction
+from meshrelay.words.times import stamp
+
+_ALARMS = {
+    Severity.EXTREME: "extreme",
+    Severity.SEVERE: "severe",
+    Severity.MODERATE: "moderate",
+    Severity.MINOR: "minor",
+}
+_MAX_LIST_TEXT = 700
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of the facts: a label and what stands beside it."""
+
+    label: str
+    value: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One bulletin as a page shows it; `sign`, `badge` and `category` name symbols."""
+
+    id: str
+    href: str
+    looks: str
+    sign: str
+    badge: str
+    severity: str
+    category: str
+    category_word: str
+    language: str
+    direction: str
+    title: str
+    over: bool
+    standing: str | None
+    ended: Markup | None
+    fallback: Markup | None
+    do_label: str
+    instruction: str
+    description: str
+    facts: tuple[Fact, ...]
+    why: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Everything known about one bulletin, beyond its card."""
+
+    card: Card
+    languages: tuple[str, ...]
+    chain: tuple[tuple[str, Markup], ...]
+    history: tuple[tuple[str, Markup, Markup], ...]
+    resources: tuple[str, ...]
+    map: Map | None
+    code: Markup
+    size: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What every card of one page is made with: the voice, the relay's name and how to link to a bulletin."""
+
+    words: Words
+    relay: str
+    query: str
+
+    def href(self, item: bytes) -> str:
+        """Return the link to a bulletin, in the language of this page."""
+        return f"/b/{item.hex()}{self.query}"
+
+    def html(self, said: Said | Part | str | None) -> Markup | None:
+        """Return a sentence with its names, times and titles set apart."""
+        if said is None:
+            return None
+        parts = said.parts if isinstance(said, Said) else (said if isinstance(said, Part) else Part(said),)
+        return Markup("").join(self._part(part) for part in parts)
+
+    def _part(self, part: Part) -> Markup:
+        text = _tagged(part, self.words.language)
+        match part.sort:
+            case Sort.TIME if part.at is not None:
+                return Markup('<time datetime="{}">{}</time>').format(stamp(part.at, self.words.tz), text)
+            case Sort.TITLE if part.id is not None:
+                return Markup('<a href="{}">{}</a>').format(self.href(part.id), text)
+            case Sort.NAME:
+                return Markup("<b><bdi>{}</bdi></b>").format(text)
+            case Sort.CODE:
+                return Markup('<bdi dir="ltr">{}</bdi>').format(text)
+            case Sort.QUOTE:
+                return Markup("<bdi>{}</bdi>").format(text)
+            case Sort.STRONG:
+                return Markup("<b>{}</b>").format(text)
+            case _:
+                return text
+
+
+def card(one: Shown, page: Page, *, whole: bool = False) -> Card:
+    """Return a bulletin as a card of a list, or (`whole`) as the card at the head of its own page."""
+    words, bulletin, verdict = page.words, one.bulletin, one.verdict
+    text = words.text_of(bulletin)
+    language = text.language if text else words.language
+    title = words.title_of(bulletin).text
+    over = verdict.standing not in LIVE
+    looks, sign = _looks(one, over=over)
+    grave = bulletin.severity in (Severity.EXTREME, Severity.SEVERE) and verdict.known and not over
+    newest = one.by[0].body if one.by else None
+    ended_by = newest if isinstance(newest, Bulletin) else None
+    return Card(
+        id=one.header.id.hex(),
+        href=page.href(one.header.id),
+        looks=looks,
+        sign=sign,
+        badge="ok" if verdict.known else "unknown",
+        severity=words.severity_line(verdict, bulletin.severity),
+        category=bulletin.categories[0].lower(),
+        category_word=words.category(bulletin.categories[0]),
+        language=language,
+        direction=direction(language),
+        title=title,
+        over=over,
+        standing=words.standing(verdict),
+        ended=page.html(words.ended(verdict, one.header, by=ended_by, relay=page.relay)),
+        fallback=page.html(words.fallback_note(bulletin)),
+        do_label=words["do-drill" if verdict.drill else "do"],
+        instruction=_shown(text.instruction, whole=whole) if text and (whole or grave) else "",
+        description=text.description if text and whole else "",
+        facts=_facts(one, page, text, whole=whole),
+        why=page.html(words.why(verdict, bulletin, one.header.author, relay=page.relay)) or Markup(""),
+    )
+
+
+def whole(one: Shown, page: Page, *, before: tuple[Shown, ...] = ()) -> Whole:
+    """Return everything about a bulletin; `before` are the held ones that it acted on."""
+    words, bulletin = page.words, one.bulletin
+    top = card(one, page, whole=True)
+    return Whole(
+        card=top,
+        languages=tuple(text.language for text in bulletin.texts if text.language != top.language),
+        chain=_chain(one, page),
+        history=_history(one, page, before),
+        resources=tuple(
+            " · ".join(filter(None, (resource.description, resource.mime_type, resource.uri)))
+            for resource in bulletin.resources
+        ),
+        map=draw(bulletin.areas, words),
+        code=page.html(words.code_line(one.header.id)) or Markup(""),
+        size=words.size(one.header.size),
+    )
+
+
+def _looks(one: Shown, *, over: bool) -> tuple[str, str]:
+    verdict = one.verdict
+    if not verdict.known:
+        return "open", "unknown"
+    if verdict.drill:
+        return "isdrill", "drill"
+    alarm = _ALARMS.get(one.bulletin.severity)
+    if over:
+        return "over", alarm or "plain"
+    return (alarm, alarm) if alarm else ("calm", "plain")
+
+
+def _facts(one: Shown, page: Page, text: Text | None, *, whole: bool) -> tuple[Fact, ...]:
+    words, bulletin, verdict = page.words, one.bulletin, one.verdict
+    written_here = verdict.author is Author.OWN and one.received == bulletin.sent
+    places = [_tagged(place, words.language) for place in words.places(bulletin)]
+    found: list[tuple[str, Markup | Said | Part | str | None]] = [
+        ("where", Markup("<br>").join(places) if places else None),
+        ("valid", words.valid(bulletin)),
+        ("issued", words.issued(bulletin.sent)),
+        ("received", words.received(one.received, written_here=written_here)),
+    ]
+    if whole:
+        found += [
+            ("response", " · ".join(words.response(response) for response in bulletin.responses)),
+            ("urgency", words.urgency(bulletin.urgency)),
+            ("certainty", words.certainty(bulletin.certainty)),
+            ("category", " · ".join(words.category(category) for category in bulletin.categories)),
+            ("audience", Part(bulletin.audience, Sort.QUOTE)),
+            ("source", Part(bulletin.source, Sort.QUOTE)),
+            ("note", Part(bulletin.note, Sort.QUOTE)),
+            ("height", _height(bulletin)),
+            ("numbers-of-place", _codes(bulletin)),
+        ]
+        if text:
+            found += [
+                ("event", Part(text.event, language=text.language)),
+                ("sender-name", Part(text.sender_name, Sort.QUOTE)),
+                ("contact", Part(text.contact, Sort.QUOTE)),
+                ("web", Part(text.web, Sort.CODE)),
+            ]
+    return tuple(
+        Fact(words[label], html)
+        for label, value in found
+        if (html := value if isinstance(value, Markup) else page.html(value)) and html.striptags()
+    )
+
+
+def _chain(one: Shown, page: Page) -> tuple[tuple[str, Markup], ...]:
+    """Return who is behind a bulletin, step by step, each with the look of its point on the line."""
+    words, header, verdict = page.words, one.header, one.verdict
+    look = "" if verdict.known else "open"
+    said = [
+        words.why(verdict, one.bulletin, header.author, relay=page.relay),
+        words.seal(verdict, header, relay=page.relay),
+        words.key_line(digits(header.author)),
+    ]
+    return tuple((look, page.html(sentence) or Markup("")) for sentence in said)
+
+
+def _history(one: Shown, page: Page, before: tuple[Shown, ...]) -> tuple[tuple[str, Markup, Markup], ...]:
+    """Return the earlier and later states of a bulletin, newest first: look, time, what it is."""
+    words = page.words
+    rows: list[tuple[int, str, Markup]] = []
+    for item in one.by:
+        if isinstance(item.body, Bulletin):
+            title = words.title_of(item.body)
+            rows.append((item.header.sent, "", page.html(Part(title.text, Sort.TITLE, id=item.id)) or Markup("")))
+    for earlier in before:
+        title = words.title_of(earlier.bulletin)
+        link = page.html(Part(title.text, Sort.TITLE, id=earlier.header.id)) or Markup("")
+        rows.append((earlier.header.sent, "open", link))
+    if not rows:
+        return ()
+    rows.append((one.header.sent, "", Markup("<b>{}</b>").format(words["this-text"])))
+    rows.sort(key=lambda row: row[0], reverse=True)
+    return tuple((look, page.html(words.moment(sent)) or Markup(""), html) for sent, look, html in rows)
+
+
+def _tagged(part: Part, page_language: str) -> Markup:
+    """Return the text of a part, with its language and direction where they are not the page's."""
+    if part.language is None or part.language == page_language:
+        return escape(part.text)
+    return Markup('<span lang="{}" dir="{}">{}</span>').format(part.language, direction(part.language), part.text)
+
+
+def _shown(text: str, *, whole: bool) -> str:
+    return text if whole or len(text) <= _MAX_LIST_TEXT else text[: _MAX_LIST_TEXT - 1] + "…"
+
+
+def _height(bulletin: Bulletin) -> str:
+    spans = ["–".join(filter(None, (area.altitude, area.ceiling))) for area in bulletin.areas]
+    found = [f"{span} ft" for span in spans if span]
+    return ", ".join(found)
+
+
+def _codes(bulletin: Bulletin) -> Part:
+    codes = [f"{name}={value}" for area in bulletin.areas for name, value in area.geocodes]
+    shown = ", ".join(codes[:12])
+    return Part(shown + (" …" if len(codes) > 12 else ""), Sort.CODE)

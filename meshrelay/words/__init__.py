@@ -1,0 +1,28 @@
+"""The only place that makes sentences for people, in every language; pure.
+
+`Words` is a voice in one language; what it says is a `Said`: plain text for a terminal, parts for a page.
+"""
+
+from __future__ import annotations
+
+from meshrelay.words.catalogue import is_draft
+from meshrelay.words.languages import PAGE_LANGUAGES, Choice, direction, negotiate, own_name, pick
+from meshrelay.words.said import Part, Said, Sort
+from meshrelay.words.speech import Words, grouped, key_code, shortened
+
+__all__ = [
+    "PAGE_LANGUAGES",
+    "Choice",
+    "Part",
+    "Said",
+    "Sort",
+    "Words",
+    "direction",
+    "grouped",
+    "is_draft",
+    "key_code",
+    "negotiate",
+    "own_name",
+    "pick",
+    "shortened",
+]

@@ -1,0 +1,129 @@
+"""What stands on pages beside the sentences: headings, links, names of facts, by a short key each.
+
+A template asks for a label by its key and never holds words of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from meshrelay.words.catalogue import mark
+
+LABELS: Final = {
+    # Every page
+    "skip": mark("Skip to the bulletins"),
+    "language": mark("Language"),
+    "without-internet": mark("bulletins without internet"),
+    "all": mark("All bulletins"),
+    "about": mark("About this relay"),
+    "promise": mark("No app and no account. This relay keeps no record of who reads."),
+    "find-label": mark("Find in all bulletins"),
+    "find": mark("Find"),
+    # Lanes
+    "known": mark("From senders this relay knows"),
+    "known-note": mark("Their keys are known here. Each card says how."),
+    "known-empty": mark("Nothing from them is in force now."),
+    "unknown": mark("From senders this relay does not know"),
+    "unknown-note": mark("Anyone can write here. Do not act on these alone."),
+    "nobody-known": mark(
+        "This relay knows no sender yet. A sender becomes known when the people who run this relay "
+        "have compared keys with them."
+    ),
+    "drill": mark("Drill, not real"),
+    "drill-note": mark("Written to practise. Nobody needs to act, unless you were asked to take part."),
+    "more": mark("Show more"),
+    "written-in": mark("Only bulletins written in"),
+    "every-language": mark("In every language"),
+    # One bulletin
+    "do": mark("What to do"),
+    "do-drill": mark("What to do in the drill"),
+    "where": mark("Where"),
+    "valid": mark("Valid"),
+    "issued": mark("Issued"),
+    "received": mark("Received"),
+    "urgency": mark("When to act"),
+    "certainty": mark("How certain"),
+    "response": mark("In short"),
+    "category": mark("About"),
+    "event": mark("Kind"),
+    "audience": mark("For whom"),
+    "sender-name": mark("Signed as"),
+    "contact": mark("Contact"),
+    "web": mark("Web address"),
+    "source": mark("Source"),
+    "note": mark("Note"),
+    "attached": mark("Named, not attached"),
+    "height": mark("Height"),
+    "numbers-of-place": mark("Place codes"),
+    "also-written-in": mark("Also written in"),
+    "behind": mark("Who is behind it"),
+    "not-right": mark("A signature shows who stands behind the words. It cannot show that they are right."),
+    "changed": mark("How it changed"),
+    "this-text": mark("This text."),
+    "take": mark("Take it with you"),
+    "original": mark("Signed original"),
+    "original-note": mark("The signed original can be checked again on any other relay."),
+    "map": mark("Map of the area. North is up."),
+    "cancels": mark("This withdraws an earlier bulletin."),
+    "no-text": mark("(no text)"),
+    # States
+    "nothing": mark("Nothing here yet"),
+    "nothing-note": mark("No bulletin has reached this relay. That does not mean that nothing has happened."),
+    "tried": mark("What this relay has tried"),
+    "can-do": mark("What you can do"),
+    "come-back": mark("Come back later: this relay goes on looking for others by itself."),
+    "all-over": mark("Nothing is in force now"),
+    "all-over-note": mark(
+        "Every bulletin here has ended or was withdrawn. That does not mean that nothing is happening: "
+        "news may not have reached this relay."
+    ),
+    "alone": mark("This relay has met no other relay for days. What you read here may be old."),
+    "doubtful": mark("The clock of this relay may be wrong. Compare it with yours before you trust a time."),
+    "full": mark("This relay has no more room. You can read everything; new bulletins wait until there is room."),
+    "store-empty": mark("Its own store: empty."),
+    "called-none": mark("Called out on this network: no relay answered."),
+    "called-off": mark("Looking for relays on this network is switched off."),
+    "tried-peer": mark("no answer"),
+    "met-peer": mark("in touch"),
+    # Search
+    "results": mark("Found"),
+    "no-results": mark("Nothing found. Try fewer or other words, or one word in another language."),
+    # About
+    "about-what": mark(
+        "This computer passes on signed emergency bulletins when there is no internet. It takes them from other relays "
+        "nearby and shows them to everyone on this network."
+    ),
+    "about-known": mark(
+        "A known sender is one whose key the people who run this relay took on as known. No company and no office "
+        "decides who is known: the people who run each relay do."
+    ),
+    "about-unknown": mark(
+        "Anyone can write. What unknown senders write is shown apart, because one person can make many keys."
+    ),
+    "about-readers": mark(
+        "Your address, and what you read or look for, is written down nowhere. Others on this network could still "
+        "watch that you are reading."
+    ),
+    "senders": mark("Senders this relay knows"),
+    "languages": mark("Languages of these pages"),
+    "draft": mark("draft, nobody has checked this translation yet"),
+    "fallback": mark(
+        "A bulletin that is not written in your language is shown in the next of these that it has, and says so:"
+    ),
+    "for-programs": mark("For programs"),
+    "version": mark("Software"),
+    # Errors
+    "missing": mark("Not found here"),
+    "missing-note": mark(
+        "This bulletin has not reached this relay, or it was removed because room ran out. Another relay may have it."
+    ),
+    "no-page": mark("There is no such page."),
+    "wrong-address": mark("This relay is not reached under this name"),
+    "right-address": mark("Open it by its address:"),
+    "bad-request": mark("This relay did not understand the request."),
+    "too-busy": mark("Too many readers at this moment. Try again in a minute."),
+    "failed": mark("This relay could not do that just now. Try again in a minute."),
+    # Live updates
+    "many-new": mark("Many new, show"),
+    "offline": mark("Not connected; this is the copy of {time}."),
+}

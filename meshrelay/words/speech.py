@@ -1,0 +1,473 @@
+"""The sentences: what this relay tells a person about bulletins, senders, times and itself, in one language.
+
+`Words` holds what every sentence needs (language, zone, now); its methods take values and return sentences.
+Nothing here reads a clock, a file (but the catalogues, once) or a setting.
+
+Law: a sentence never claims more than was checked. A known sender is "believed because ...", never checked or verified;
+what an unknown sender claims is always said to be a claim.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import tzinfo
+from functools import lru_cache
+from typing import Final
+
+from babel import Locale
+from babel.units import format_unit
+
+from meshrelay.core.bulletin import (
+    Area,
+    Bulletin,
+    Category,
+    Certainty,
+    Origin,
+    OriginKind,
+    Response,
+    Severity,
+    Text,
+    Urgency,
+)
+from meshrelay.core.envelope import Header
+from meshrelay.core.trust import Author, How, Standing, Verdict
+from meshrelay.words import terms, times
+from meshrelay.words.catalogue import catalogue, mark
+from meshrelay.words.labels import LABELS
+from meshrelay.words.languages import own_name, pick
+from meshrelay.words.said import Part, Said, Sort, fill, name, plain
+
+_BABEL: Final = {"en": "en_GB"}
+_STANDING: Final = {
+    Standing.NOT_YET: mark("Not valid yet."),
+    Standing.SUPERSEDED: mark("Superseded."),
+    Standing.CANCELLED: mark("Cancelled."),
+    Standing.EXPIRED: mark("Ended."),
+    Standing.PERHAPS_EXPIRED: mark("Perhaps ended."),
+}
+_KNOWN_BY: Final = {
+    How.DIGITS: mark("Believed because people of this relay compared the digits of their key with them on {date}."),
+    How.KEY: mark("Believed because people of this relay were given their key and took it on as known on {date}."),
+}
+_MAX_NAME = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A voice in one language: `language` is one that pages are written in, `texts` the order in which texts are tried.
+
+    `now` is unix seconds; `tz` is the zone in which times are said, a fixed offset will do.
+    """
+
+    language: str
+    tz: tzinfo
+    now: int
+    texts: tuple[str, ...] = ("en",)
+
+    # Labels, numbers, terms
+
+    def __getitem__(self, key: str) -> str:
+        """Return the label with this key; KeyError when there is none."""
+        return self._say(LABELS[key])
+
+    def number(self, value: int) -> str:
+        """Return a whole number in the digits of the language."""
+        return times.digits(str(value), self.locale)
+
+    @property
+    def locale(self) -> Locale:
+        """The rules by which dates and numbers are written."""
+        return _locale(self.language)
+
+    def severity(self, severity: Severity) -> str:
+        """Return CAP's word for a severity."""
+        return self._say(terms.SEVERITY[severity])
+
+    def urgency(self, urgency: Urgency) -> str | None:
+        """Return when to act, or None where the author did not say."""
+        return self._say_or_none(terms.URGENCY.get(urgency))
+
+    def certainty(self, certainty: Certainty) -> str | None:
+        """Return how sure the author is, or None where the author did not say."""
+        return self._say_or_none(terms.CERTAINTY.get(certainty))
+
+    def category(self, category: Category) -> str:
+        """Return what a bulletin is about."""
+        return self._say(terms.CATEGORY[category])
+
+    def response(self, response: Response) -> str:
+        """Return what people should do, in two or three words."""
+        return self._say(terms.RESPONSE[response])
+
+    # Times
+
+    def time(self, moment: int) -> Part:
+        """Return the hour, "14:06"."""
+        return Part(times.hour(moment, self.tz, self.locale), Sort.TIME, at=moment)
+
+    def date(self, moment: int) -> Part:
+        """Return the date, "14 March", as a moment of its own."""
+        return Part(times.day(moment, self.tz, self.locale, now=self.now), Sort.TIME, at=moment)
+
+    def moment(self, moment: int) -> Said:
+        """Return the hour, with the date before it where that is not today's."""
+        if times.days_apart(moment, self.tz, now=self.now) == 0:
+            return Said((self.time(moment),))
+        return self._fill(mark("{date}, {time}"), date=self.date(moment), time=self.time(moment))
+
+    def ago(self, moment: int) -> str:
+        """Return how long ago a moment was, "41 min ago"; a moment to come is "just now"."""
+        count, unit = times.span(self.now - moment)
+        if count == 0:
+            return self._say(mark("just now"))
+        match unit:
+            case "minute":
+                return self._count("{n} min ago", "{n} min ago", count)
+            case "hour":
+                return self._count("{n} h ago", "{n} h ago", count)
+            case _:
+                return self._count("{n} day ago", "{n} days ago", count)
+
+    def issued(self, moment: int) -> Said:
+        """Return when something was signed: "41 min ago, at 13:25"."""
+        if times.days_apart(moment, self.tz, now=self.now) == 0:
+            return self._fill(mark("{ago}, at {time}"), ago=self.ago(moment), time=self.time(moment))
+        if moment > self.now:
+            return self.moment(moment)
+        return self._fill(
+            mark("{ago}, on {date} at {time}"), ago=self.ago(moment), date=self.date(moment), time=self.time(moment)
+        )
+
+    def received(self, moment: int, *, written_here: bool) -> Said:
+        """Return when something arrived: "here 12 min ago", "written here"."""
+        if written_here:
+            return self._fill(mark("written here"))
+        return self._fill(mark("here {ago}"), ago=self.ago(moment))
+
+    def until(self, moment: int) -> Said:
+        """Return an end with its offset: "until 20:00 today, UTC+5"."""
+        match times.days_apart(moment, self.tz, now=self.now):
+            case 0:
+                template = mark("until {time} today, {offset}")
+            case 1:
+                template = mark("until {time} tomorrow, {offset}")
+            case _:
+                template = mark("until {date}, {time}, {offset}")
+        return self._fill(
+            template, time=self.time(moment), date=self.date(moment), offset=times.offset(moment, self.tz)
+        )
+
+    def starting(self, moment: int) -> Said:
+        """Return a beginning that is still to come: "from 18:00"."""
+        return self._fill(mark("from {when}"), when=self.moment(moment))
+
+    def valid(self, bulletin: Bulletin) -> Said:
+        """Return from when (if that is to come) until when a bulletin holds."""
+        if bulletin.origin.kind is OriginKind.CAP and bulletin.origin.expires and bulletin.expires == bulletin.sent + 1:
+            return self._fill(mark("ended before it came here: {when}"), when=bulletin.origin.expires)
+        end = self.until(bulletin.expires)
+        if bulletin.expires <= self.now:
+            when = self.moment(bulletin.expires)
+            end = self._fill(mark("ended {ago}: {when}"), ago=self.ago(bulletin.expires), when=when)
+        start = bulletin.onset or bulletin.effective or bulletin.sent
+        said = self.starting(start) + end if self.now < start < bulletin.expires else end
+        if bulletin.expires_assumed:
+            said = self._fill(mark("{when} (no end was given, one day was assumed)"), when=said)
+        return said
+
+    # A bulletin
+
+    def text_of(self, bulletin: Bulletin) -> Text | None:
+        """Return the text to show, by the order of `texts`; None for a withdrawal without words."""
+        if not bulletin.texts:
+            return None
+        tag = pick([text.language for text in bulletin.texts], self.texts)
+        return next(text for text in bulletin.texts if text.language == tag)
+
+    def title_of(self, bulletin: Bulletin) -> Part:
+        """Return the headline to show, or the event where there is none."""
+        text = self.text_of(bulletin)
+        if text is None:
+            return Part(self["no-text"])
+        return Part(text.headline or text.event, Sort.TITLE, language=text.language)
+
+    def fallback_note(self, bulletin: Bulletin) -> Said | None:
+        """Return why the text is in another language than the reader's first, or None when it is not."""
+        text = self.text_of(bulletin)
+        wish = self.texts[0]
+        if text is None or _same_language(text.language, wish):
+            return None
+        shown = Part(own_name(text.language), language=text.language)
+        return self._fill(
+            mark("In {shown}, because there is no text in {wanted}."),
+            shown=shown,
+            wanted=Part(own_name(wish), language=wish),
+        )
+
+    def places(self, bulletin: Bulletin) -> tuple[Part, ...]:
+        """Return the places in words, each in the language that fits best."""
+        return tuple(self.place(area) for area in bulletin.areas)
+
+    def place(self, area: Area) -> Part:
+        """Return one place in words."""
+        tag = pick([tag for tag, _ in area.names], self.texts)
+        return Part(dict(area.names)[tag], language=tag)
+
+    def severity_line(self, verdict: Verdict, severity: Severity) -> str:
+        """Return the head of a card: the severity with its gloss, or whose word it is."""
+        known = verdict.known
+        if verdict.drill:
+            what = self.severity(severity)
+            template = mark("Drill: practising {what}") if known else mark("Unknown sender. Drill: {what}")
+            return str(self._fill(template, what=what))
+        if known:
+            return self._say(terms.SEVERITY_WITH_GLOSS[severity])
+        templates = {
+            Author.BLOCKED: mark("Blocked sender. It says: {what}"),
+            Author.REVOKED: mark("Key withdrawn. It says: {what}"),
+        }
+        template = templates.get(verdict.author, mark("Unknown sender. It says: {what}"))
+        return str(self._fill(template, what=self.severity(severity)))
+
+    def who(self, verdict: Verdict, *, relay: str) -> Part:
+        """Return the name a known sender goes by: the operator's petname, or the relay's name for its own keys."""
+        return name(relay if verdict.author is Author.OWN else verdict.petname)
+
+    def why(self, verdict: Verdict, bulletin: Bulletin, author: bytes, *, relay: str) -> Said:
+        """Return who says so, and why this relay believes them or does not."""
+        key = key_code(author)
+        match verdict.author:
+            case Author.OWN:
+                said = self._says(verdict, relay) + self._fill(mark("These are the people who run this relay."))
+            case Author.ANCHORED if verdict.anchor is not None:
+                reason = _KNOWN_BY[verdict.anchor.how]
+                said = self._says(verdict, relay) + self._fill(reason, date=self.date(verdict.anchor.since))
+            case Author.BLOCKED:
+                said = self._fill(mark("The people of this relay blocked this sender, key {key}."), key=key)
+            case Author.REVOKED if verdict.petname:
+                message = mark("The key of {name} was withdrawn by its owner. Do not rely on this.")
+                said = self._fill(message, name=name(verdict.petname))
+            case Author.REVOKED:
+                said = self._fill(mark("This key, {key}, was withdrawn by its owner. Do not rely on this."), key=key)
+            case _:
+                said = self._unknown(bulletin, author)
+        origin = self.origin(bulletin)
+        return said if origin is None else said + origin
+
+    def origin(self, bulletin: Bulletin) -> Said | None:
+        """Return whose words were passed on, and whether anybody here checked them; None for the author's own."""
+        origin = bulletin.origin
+        match origin.kind:
+            case OriginKind.CAP | OriginKind.FEED:
+                said = self._fill(mark("Relayed from {source}."), source=name(self._source(bulletin, origin)))
+            case OriginKind.REPORT:
+                said = self._fill(mark("A visitor told them; they passed it on."))
+            case _:
+                return self._fill(mark("They say that they checked it themselves.")) if origin.checked else None
+        if origin.checked:
+            return said + self._fill(mark("They say that they checked it themselves."))
+        return said + self._fill(mark("They did not check it."))
+
+    def standing(self, verdict: Verdict) -> str | None:
+        """Return in a word that a bulletin does not hold, or None while it does."""
+        return self._say_or_none(_STANDING.get(verdict.standing))
+
+    def ended(self, verdict: Verdict, header: Header, *, by: Bulletin | None, relay: str) -> Said | None:
+        """Return how a bulletin came to its end: by whom and when, what stands in its place; None while it holds.
+
+        `by` is the newest bulletin that ended it, where that is held.
+        """
+        match verdict.standing:
+            case Standing.CANCELLED:
+                author, when = self._author(verdict, header, relay), self.moment(verdict.by[0].sent)
+                note = shortened(by.note) if by is not None else ""
+                if not note:
+                    return self._fill(mark("Withdrawn by its author, {name}: {when}."), name=author, when=when)
+                return self._fill(
+                    mark("Withdrawn by its author, {name}: {when}. “{reason}”"),
+                    name=author,
+                    when=when,
+                    reason=Part(note, Sort.QUOTE),
+                )
+            case Standing.SUPERSEDED:
+                update = verdict.by[0]
+                title = Part("…") if by is None else self.title_of(by)
+                link = Part(title.text, Sort.TITLE, id=update.id, language=title.language)
+                return self._fill(mark("Replaced {when} by {title}"), when=self.moment(update.sent), title=link)
+            case Standing.EXPIRED if header.expires is not None:
+                return self._fill(mark("It held until {when}."), when=self.moment(header.expires))
+            case Standing.PERHAPS_EXPIRED if header.expires is not None:
+                return self._fill(
+                    mark("It held until {when}; this relay is not sure of the time."), when=self.moment(header.expires)
+                )
+            case Standing.NOT_YET:
+                return self._fill(mark("It is dated later than now: {when}."), when=self.moment(header.sent))
+            case _:
+                return None
+
+    def seal(self, verdict: Verdict, header: Header, *, relay: str) -> Said:
+        """Return who signed a bulletin, when, and what that says."""
+        author = self._author(verdict, header, relay)
+        return self._fill(
+            mark("{name} signed this bulletin: {when}. Not one letter has changed since."),
+            name=author,
+            when=self.moment(header.sent),
+        )
+
+    def key(self, author: bytes) -> Said:
+        """Return what a sender goes by whom nobody here knows: the beginning of the key."""
+        return self._fill(mark("key {key}"), key=key_code(author))
+
+    def key_line(self, digits: str) -> Said:
+        """Return the digits of a key that people compare."""
+        return self._fill(mark("The digits of the key: {digits}"), digits=Part(digits, Sort.CODE))
+
+    def code_line(self, item: bytes) -> Said:
+        """Return the first half of an id, as people read it out."""
+        return self._fill(mark("Bulletin {id}."), id=Part(grouped(item[:8]), Sort.CODE))
+
+    def distance(self, metres: int) -> str:
+        """Return a length, "300 m" or "12 km"."""
+        length, unit = (metres / 1000, "kilometer") if metres >= 1000 else (metres, "meter")
+        return times.digits(format_unit(length, f"length-{unit}", "short", locale=self.locale), self.locale)
+
+    def size(self, count: int) -> str:
+        """Return a size in kB, at least 1."""
+        return str(self._fill(mark("{n} kB"), n=self.number(max(1, round(count / 1000)))))
+
+    # Counts and the relay itself
+
+    def gone(self, count: int) -> str:
+        """Return the summary over bulletins that no longer hold."""
+        return str(self._fill(mark("No longer true: {n}"), n=self.number(count)))
+
+    def bulletins(self, count: int) -> str:
+        """Return "212 bulletins"."""
+        return self._count("{n} bulletin", "{n} bulletins", count)
+
+    def found(self, count: int, *, query: str) -> Said:
+        """Return how many bulletins a search found."""
+        return self._fill(mark("{count} for “{query}”"), count=self.bulletins(count), query=Part(query, Sort.QUOTE))
+
+    def clock(self) -> Said:
+        """Return what time it is here, so that people can compare clocks."""
+        return self._fill(mark("It is {time} here."), time=self.time(self.now))
+
+    def contact(self, relays: int, *, last: int | None, started: int) -> Said:
+        """Return whether this relay is in touch with others: `last` is its last exchange."""
+        if relays:
+            touch = plain(self._count("In touch with {n} relay.", "In touch with {n} relays.", relays))
+        elif last is None:
+            return self._fill(mark("Started {ago}, no other relay met yet."), ago=self.ago(started))
+        else:
+            touch = self._fill(mark("No other relay in reach."))
+        return touch if last is None else touch + self._fill(mark("Last exchange {ago}."), ago=self.ago(last))
+
+    def as_of(self, relay: str) -> Said:
+        """Return the last line of every page."""
+        return self._fill(
+            mark("Relay {relay}, as of {time}, {date}, {offset}."),
+            relay=name(relay),
+            time=self.time(self.now),
+            date=self.date(self.now),
+            offset=times.offset(self.now, self.tz),
+        )
+
+    def all_at(self, relay: str) -> Said:
+        """Return the link back to the list."""
+        return self._fill(mark("All bulletins at {relay}"), relay=name(relay))
+
+    def fresh(self, count: int) -> str:
+        """Return "3 new, show"."""
+        return self._count("{n} new, show", "{n} new, show", count)
+
+    def lost(self) -> Said:
+        """Return what a page says of itself once its relay does not answer any more."""
+        return self._fill(LABELS["offline"], time=self.time(self.now))
+
+    def tried(self, moment: int | None, what: str) -> Said:
+        """Return one attempt of this relay to find others, with its time where that is known."""
+        if moment is None:
+            return plain(what)
+        return self._fill(mark("{when}: {what}"), when=self.moment(moment), what=what)
+
+    def peer(self, relay: str, outcome: str, *, when: int | None) -> Said:
+        """Return what came of talking to one other relay; `when` is the last contact."""
+        said = self._fill(mark("{name}: {what}"), name=name(relay), what=outcome)
+        return said if when is None else said + self._fill(mark("Last exchange {ago}."), ago=self.ago(when))
+
+    def met(self, petname: str, *, since: int, how: How) -> Said:
+        """Return how a sender became known, for the list of known senders."""
+        reason = self._fill(_KNOWN_BY[how], date=self.date(since))
+        return Said((name(petname), Part(": "), *reason.parts))
+
+    # Beneath
+
+    def _says(self, verdict: Verdict, relay: str) -> Said:
+        template = mark("{name} practises this.") if verdict.drill else mark("{name} says so.")
+        return self._fill(template, name=self.who(verdict, relay=relay))
+
+    def _unknown(self, bulletin: Bulletin, author: bytes) -> Said:
+        text = self.text_of(bulletin)
+        claimed = text.sender_name.strip() if text is not None else ""
+        if claimed:
+            return self._fill(
+                mark("{unknown}, calling itself “{claimed}”, key {key}."),
+                unknown=Part(self._say(mark("Unknown sender")), Sort.STRONG),
+                claimed=Part(shortened(claimed), Sort.QUOTE),
+                key=key_code(author),
+            )
+        return self._fill(
+            mark("{unknown}, no name given, key {key}."),
+            unknown=Part(self._say(mark("Unknown sender")), Sort.STRONG),
+            key=key_code(author),
+        )
+
+    def _author(self, verdict: Verdict, header: Header, relay: str) -> Part:
+        if verdict.author is Author.OWN or verdict.petname:
+            return self.who(verdict, relay=relay)
+        return key_code(header.author)
+
+    def _source(self, bulletin: Bulletin, origin: Origin) -> str:
+        text = self.text_of(bulletin)
+        if text is not None and text.sender_name:
+            return shortened(text.sender_name)
+        return shortened(bulletin.source or (origin.identity.sender if origin.identity else "")) or "?"
+
+    def _say(self, message: str) -> str:
+        return catalogue(self.language).gettext(message)
+
+    def _say_or_none(self, message: str | None) -> str | None:
+        return None if message is None else self._say(message)
+
+    def _fill(self, message: str, **fillings: Said | Part | str) -> Said:
+        return fill(self._say(message), **fillings)
+
+    def _count(self, one: str, many: str, count: int) -> str:
+        template = catalogue(self.language).ngettext(one, many, count)
+        return str(fill(template, n=self.number(count)))
+
+
+def key_code(author: bytes) -> Part:
+    """Return the first digits of a key in hex, enough to tell two unknown senders apart on one page."""
+    return Part(grouped(author[:4]), Sort.CODE)
+
+
+def grouped(data: bytes) -> str:
+    """Return bytes in hex, in groups of four."""
+    return data.hex(" ", 2)
+
+
+def shortened(text: str) -> str:
+    """Return the first line of what somebody calls themselves, cut at 80 characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= _MAX_NAME else line[: _MAX_NAME - 1] + "…"
+
+
+def _same_language(tag: str, wish: str) -> bool:
+    return tag.split("-")[0].lower() == wish.split("-")[0].lower()
+
+
+@lru_cache(maxsize=32)
+def _locale(language: str) -> Locale:
+    return Locale.parse(_BABEL.get(language, language))

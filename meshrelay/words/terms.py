@@ -1,0 +1,63 @@
+"""The words for CAP's words: severity with a plain gloss, urgency, certainty, category, response.
+
+CAP's word stays where it is a word of everyday language; the gloss says what it asks of the reader.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from meshrelay.core.bulletin import Category, Certainty, Response, Severity, Urgency
+from meshrelay.words.catalogue import mark
+
+SEVERITY: Final = {
+    Severity.EXTREME: mark("Extreme"),
+    Severity.SEVERE: mark("Severe"),
+    Severity.MODERATE: mark("Moderate"),
+    Severity.MINOR: mark("Minor"),
+    Severity.UNKNOWN: mark("Severity not stated"),
+}
+SEVERITY_WITH_GLOSS: Final = {
+    Severity.EXTREME: mark("Extreme: act now"),
+    Severity.SEVERE: mark("Severe: act soon"),
+    Severity.MODERATE: mark("Moderate: plan for it"),
+    Severity.MINOR: mark("Minor: good to know"),
+    Severity.UNKNOWN: mark("Severity not stated"),
+}
+URGENCY: Final = {
+    Urgency.IMMEDIATE: mark("At once"),
+    Urgency.EXPECTED: mark("Within the hour"),
+    Urgency.FUTURE: mark("In the near future"),
+    Urgency.PAST: mark("No longer needed"),
+}
+CERTAINTY: Final = {
+    Certainty.OBSERVED: mark("Observed: it has happened or is happening"),
+    Certainty.LIKELY: mark("Likely: more probable than not"),
+    Certainty.POSSIBLE: mark("Possible: less probable than not"),
+    Certainty.UNLIKELY: mark("Unlikely"),
+}
+CATEGORY: Final = {
+    Category.GEO: mark("Earthquakes and landslides"),
+    Category.MET: mark("Weather and floods"),
+    Category.SAFETY: mark("Public safety"),
+    Category.SECURITY: mark("Security"),
+    Category.RESCUE: mark("Rescue"),
+    Category.FIRE: mark("Fire"),
+    Category.HEALTH: mark("Health"),
+    Category.ENV: mark("Environment"),
+    Category.TRANSPORT: mark("Transport"),
+    Category.INFRA: mark("Infrastructure"),
+    Category.CBRNE: mark("Dangerous substances"),
+    Category.OTHER: mark("Other"),
+}
+RESPONSE: Final = {
+    Response.SHELTER: mark("Take shelter"),
+    Response.EVACUATE: mark("Leave the area"),
+    Response.PREPARE: mark("Prepare"),
+    Response.EXECUTE: mark("Do what was planned for this"),
+    Response.AVOID: mark("Stay away"),
+    Response.MONITOR: mark("Keep following the news"),
+    Response.ASSESS: mark("Judge for yourself"),
+    Response.ALL_CLEAR: mark("All clear: the danger is over"),
+    Response.NONE: mark("Nothing to do"),
+}
