@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version as installed
 
 project = "meshrelay"
-copyright = "the meshrelay authors"  # noqa: A001 - Sphinx names it
+copyright = "the meshrelay authors"
 author = "the meshrelay authors"
 release = version = installed("meshrelay")
 

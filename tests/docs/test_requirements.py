@@ -11,6 +11,9 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 
+HANDED_OUT = {"multidict": "aiohttp", "yarl": "aiohttp", "markupsafe": "jinja2"}
+"""Libraries whose values are part of the interface of one that is declared."""
+
 
 def third_party(folder: Path) -> set[str]:
     """Return the distributions, not the standard library's and not ours, that the modules of a folder import."""
@@ -23,7 +26,8 @@ def third_party(folder: Path) -> set[str]:
                 names.add(node.module.partition(".")[0])
     modules = names - sys.stdlib_module_names - {"__future__", "meshrelay"}
     owners = packages_distributions()
-    return {owners.get(module, [module])[0].lower() for module in modules}
+    names = {owners.get(module, [module])[0].lower() for module in modules}
+    return {HANDED_OUT.get(name, name) for name in names}
 
 
 def declared() -> set[str]:
