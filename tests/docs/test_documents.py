@@ -73,3 +73,19 @@ def test_every_requirement_has_one_exact_version_in_the_constraints() -> None:
 
 def _canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_the_architecture_names_only_files_that_are_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = text.partition("## Where is the thing")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`((?:\w+/)*(?:\w+\.py|\w+/))`", table))
+    assert named
+    assert {name for name in named if not (ROOT / "meshrelay" / name).exists()} == set()
+
+
+def test_the_architecture_has_a_place_for_every_module() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    package = ROOT / "meshrelay"
+    modules = [path.relative_to(package) for path in package.rglob("*.py") if not path.name.startswith("__")]
+    placed = [path for path in modules if f"`{path.as_posix()}`" in text or f"`{path.parent.as_posix()}/`" in text]
+    assert [path.as_posix() for path in modules if path not in placed] == []
