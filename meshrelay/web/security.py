@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -35,7 +35,7 @@ HEADERS: Final = {
 
 MAX_BODY: Final = 1024 * 1024
 BODY_SECONDS: Final = 20.0
-SERVER_OPTIONS: Final = {
+SERVER_OPTIONS: Final[Mapping[str, Any]] = {
     # Closes idle and dripping connections; the library's own value is an hour.
     "keepalive_timeout": 5.0,
     # A compressed request is refused, not inflated.
