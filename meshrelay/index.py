@@ -9,7 +9,6 @@ Law: `keys` is one immutable value that is replaced as a whole, so any thread ma
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -37,7 +36,7 @@ class Index:
 
     def replace(self, buffer: bytes) -> None:
         """Forget all keys and take these; two items that share a key count as one."""
-        self._keys = Keys.of(key for (key,) in struct.iter_unpack(f"{KEY_SIZE}s", buffer))
+        self._keys = Keys.of(buffer[at : at + KEY_SIZE] for at in range(0, len(buffer), KEY_SIZE))
 
     def apply(self, changes: Iterable[Change]) -> None:
         """Follow the store's changes, in their order; to follow some of them twice does no harm."""

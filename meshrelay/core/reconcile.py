@@ -51,9 +51,11 @@ _LISTED = 64  # the most own keys that the initiator lists rather than opens
 _MAX_ASKED = 4_096  # ranges in a request
 _MAX_SAID = 16_384  # ranges in a reply
 _MAX_LOOKUPS = 16_384  # keys that one answer hashes one by one
-_TARGET = 32 * 1024  # where the initiator stops adding to a request
-_ROUNDS = 32  # how many rounds any exchange may take, and one more for every so many keys here or named
-_EARLY = 4 * 1024  # where messages stop opening classes before their turn
+_TARGET = 32 * 1024  # where the initiator stops adding to a request that has no budget
+# How many rounds an exchange may take, and one more for every so many keys here, and named by the peer. An honest one
+# needs about a tenth of that: a request asks about more than a thousand keys, a reply names as many or 64.
+_ROUNDS, _ROUND_HERE, _ROUND_NAMED = 32, 256, 32
+_EARLY = 4 * 1024  # where it does with one, and where messages stop opening classes before their turn
 _BOUND = 5  # what a bound usually takes
 _OPENED = FANOUT * (_FINGERPRINT + _BOUND)  # what an opened range usually takes
 _BLOCK = 64  # the bytes that SHA-256 hashes at a time
@@ -132,6 +134,8 @@ class Keys(Sequence[bytes]):
             raise ValueError("not a key")
         # To look one key up takes about as long as to pass sixteen by.
         buffer = self._rebuilt(wanted) if len(wanted) * 16 > len(self) else self._patched(wanted)
+        if buffer == self._buffer:
+            return self
         keys = Keys()
         keys._buffer = buffer
         return keys
@@ -284,22 +288,26 @@ class Reconciliation:
 
     @property
     def unsettled(self) -> int | None:
-        """The lowest class of which something is still open; of the classes below it everything is known."""
-        return min((part.item_class for part in self._asked + self._open), default=None)
+        """The lowest class that is still open; of the classes below it everything is known.
+
+        What is dated past `now` counts in no class: made-up dates would keep a class open.
+        """
+        return min((part.item_class for part in self._asked + self._open if not part.late), default=None)
 
     @property
     def settled(self) -> bool:
         """Whether the whole difference is known."""
-        return self.unsettled is None
+        return not self._asked and not self._open
 
     def message(self) -> bytes | None:
         """Return the next message, or None when all is settled or this exchange can bring no more."""
-        if self._over or self.rounds >= min(self._max_rounds, _ROUNDS + (len(self._view) + len(self.need)) // _ROUNDS):
+        fair = _ROUNDS + len(self._view) // _ROUND_HERE + len(self.need) // _ROUND_NAMED
+        if self._over or self.rounds >= min(self._max_rounds, fair):
             return None
         if self._asked:
             raise RuntimeError("the last message has had no reply")
         left = None if self._budget is None else self._budget - self.spent
-        asked, rest = self._choose(_TARGET if left is None else min(_TARGET, left // 8))
+        asked, rest = self._choose(_TARGET if left is None else min(_EARLY, left // 8))
         writer = _Writer(limit=MAX_REQUEST - _HEAD.size, most=_MAX_ASKED)
         for part in asked:
             writer.say(self._question(part))
@@ -342,20 +350,21 @@ class Reconciliation:
     def _choose(self, target: int) -> tuple[list[_Part], list[_Part]]:
         """Return what to ask next, in order, and what is left for later.
 
-        The first message asks everything. Later ones go by class, and within a class begin with the newest; what is
-        dated past `now` comes last, or made-up dates would keep honest news waiting. With no budget to heed, higher
-        classes come along as long as the message is small: that saves rounds.
+        The first message asks everything. Later ones go by class, and within a class begin with the newest; with no
+        budget to heed, higher classes come along as long as the message is small, which saves rounds. What is dated
+        past `now` has to wait until nothing else is open.
         """
         if not self.rounds:
             return self._open, []
-        lowest = self.unsettled
         early = _EARLY if self._budget is None else 0
-        parts = sorted(self._open, reverse=True)
+        newest_first = sorted(self._open, reverse=True)
+        parts = sorted(newest_first, key=lambda part: (part.late, part.item_class))
         asked: list[_Part] = []
         rest: list[_Part] = []
         size = 0
-        for part in sorted(parts, key=lambda part: (part.item_class, part.late)):
-            if asked and size >= (target if part.item_class == lowest else early):
+        for part in parts:
+            room = target if part.item_class == parts[0].item_class else early
+            if asked and (size >= room or part.late != parts[0].late):
                 rest.append(part)
                 continue
             pieces = part.split(self._view) if part.differs and not part.listed else [part]
