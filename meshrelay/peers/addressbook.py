@@ -64,6 +64,6 @@ def pinned(address: PeerAddress, book: Iterable[KnownPeer]) -> PeerAddress:
     """Return the address with the relay id that its first use has pinned, if the operator gave it and it was used."""
     if address.relay_id is None:
         for peer in book:
-            if peer.kept and peer.relay_id is not None and PeerAddress.parse(peer.uri).place == address.place:
+            if peer.how == "given" and peer.relay_id is not None and PeerAddress.parse(peer.uri).place == address.place:
                 return replace(address, relay_id=peer.relay_id)
     return address

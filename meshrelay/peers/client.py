@@ -13,7 +13,6 @@ import secrets
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -256,7 +255,7 @@ async def sync(side: OurSide, identity: LinkIdentity, address: PeerAddress, *, p
 
 async def meet(side: OurSide, link: Link, *, own_id: bytes, port: int) -> tuple[int, int]:
     """Say hello, which tells who is there; return the peer's port and time. Raises PeerFault for a mirror."""
-    answer = await link.hello(port=port, now=side.clock())
+    answer = await link.hello(port=port, now=side.now)
     if link.relay_id == own_id:
         raise PeerFault("that is this relay itself")
     return answer
@@ -265,6 +264,7 @@ async def meet(side: OurSide, link: Link, *, own_id: bytes, port: int) -> tuple[
 async def exchange(side: OurSide, link: Link, view: PeerView, *, urgent_first: bool = True) -> ExchangeReport:
     """Exchange with the relay at the other end of an open link, both ways, and report what was done.
 
+    Raises PeerUnreachable or PeerFault when nothing could begin; what goes wrong later is in the report.
     `urgent_first` spends a small round on the urgent classes before the rest is even compared: for a peer that was not
     met lately, when nobody knows how long the link will last.
     """
@@ -279,12 +279,22 @@ async def exchange(side: OurSide, link: Link, view: PeerView, *, urgent_first: b
             await work.carry_the_rest()
             work.report.settled = settled
     except (PeerFault, PeerUnreachable) as error:
+        if not work.report.rounds:
+            raise
         work.report.trouble = error
     except TimeoutError:
         work.report.trouble = PeerUnreachable("the exchange took too long")
-    work.report.relay_id = link.relay_id
-    work.report.bytes_sent, work.report.bytes_received = link.bytes_sent, link.bytes_received
-    return work.report
+    return work.done()
+
+
+async def give(
+    side: OurSide, link: Link, view: PeerView, headers: Sequence[Header], *, urgent: Callable[[Header], bool]
+) -> ExchangeReport:
+    """Give the urgent ones of these items at once and offer the others; raises PeerUnreachable or PeerFault."""
+    work = _Exchange(side, link, view)
+    await work.give_at_once([header for header in headers if urgent(header)])
+    await work.offer([header for header in headers if not urgent(header)])
+    return work.done()
 
 
 class _Exchange:
@@ -307,18 +317,18 @@ class _Exchange:
         """Find the difference, and fetch of each class what matters here as soon as it is settled."""
         held = self._side.index.keys
         work = Reconciliation(
-            await self._side.run(partial(self._view.keys, held)),
+            await self._side.read(self._view.keys, held),
             salt=secrets.token_bytes(reconcile.SALT_SIZE),
-            now=self._side.clock(),
+            now=self._side.now,
             classes=classes,
             budget=budget,
         )
         have: list[bytes] = []
         need: list[bytes] = []
-        while (message := await self._side.run(work.message)) is not None:
+        while (message := await self._side.read(work.message)) is not None:
             reply = await self._link.reconcile(message)
             try:
-                found = self._view.sort_out(await self._side.run(partial(work.receive, reply)), held)
+                found = self._view.sort_out(await self._side.read(work.receive, reply), held)
             except InvalidMessage as error:
                 raise PeerFault(f"a reply that cannot be one: {error}") from error
             have += found.have
@@ -334,13 +344,13 @@ class _Exchange:
         """Offer, of what the peer lacks, what matters here."""
         headers = [header for header in await self._side.summaries(self._have) if header is not None]
         self._rest = [header for header in headers if not self._side.matters(header)]
-        await self._offer([header for header in headers if self._side.matters(header)])
+        await self.offer([header for header in headers if self._side.matters(header)])
 
     async def carry_the_rest(self) -> None:
         """Fetch and then offer what does not matter here."""
         later, self._later = self._later, []
         await self._fetch([claim.key for claim in self._sorted(later)])
-        await self._offer(self._rest)
+        await self.offer(self._rest)
 
     async def _need(self, keys: Iterable[bytes]) -> None:
         wanted = [key for key in keys if key not in self._done]
@@ -409,20 +419,33 @@ class _Exchange:
         if self._faults >= _FAULTS:
             raise PeerFault("items that are none, not asked for, or missing")
 
-    async def _offer(self, headers: Sequence[Header]) -> None:
+    async def offer(self, headers: Sequence[Header]) -> None:
         """Offer in our order; give what is wanted in the peer's."""
         for chunk in self._chunks(self._sorted(headers)):
             answers, wanted = await self._link.offer(chunk)
             self._given.update(header.key for header in chunk)
             self._heed([header.key for header in chunk], answers)
-            rest = [chunk[place].key for place in wanted]
-            while rest:
-                items, settled = await self._side.items(rest)
-                if items:
-                    answers = await self._link.give([data for _, data in items])
-                    self.report.sent += answers.count(Answer.NEW)
-                    self._heed([key for key, _ in items], answers)
-                rest = rest[settled:]
+            await self._give([chunk[place].key for place in wanted])
+
+    async def give_at_once(self, headers: Sequence[Header]) -> None:
+        """Give items without asking whether they are wanted."""
+        await self._give([header.key for header in self._sorted(headers)])
+
+    def done(self) -> ExchangeReport:
+        """Return the report, complete."""
+        self.report.relay_id = self._link.relay_id
+        self.report.bytes_sent, self.report.bytes_received = self._link.bytes_sent, self._link.bytes_received
+        return self.report
+
+    async def _give(self, keys: Sequence[bytes]) -> None:
+        rest = keys
+        while rest:
+            items, settled = await self._side.items(rest[: wire.MAX_ITEMS])
+            if items:
+                answers = await self._link.give([data for _, data in items])
+                self.report.sent += answers.count(Answer.NEW)
+                self._heed([key for key, _ in items], answers)
+            rest = rest[settled:]
 
     def _heed(self, keys: Sequence[bytes], answers: Sequence[Answer]) -> None:
         """Remember who has what, and what the peer does not want."""

@@ -48,7 +48,6 @@ class Visit:
     relay_id: bytes
     host: str
     port: int
-    now: int
 
 
 class Budget:
@@ -91,9 +90,10 @@ class PeerServer:
     ) -> None:
         self._side = side
         self._identity = identity
-        self._port = port
+        self.port = port
         self._accepts = accepts
         self._visits: asyncio.Queue[Visit] = asyncio.Queue(_VISITS)
+        self._heard: OrderedDict[bytes, float] = OrderedDict()
         self._hashed = Budget(*_HASHED)
         self._given = Budget(*_GIVEN)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -127,6 +127,10 @@ class PeerServer:
         """Yield the relays that say hello, for ever."""
         while True:
             yield await self._visits.get()
+
+    def heard(self, relay_id: bytes) -> float | None:
+        """Return the moment, by the loop's clock, at which a relay last compared or fetched here."""
+        return self._heard.get(relay_id)
 
     # Connections are accepted here and not by the loop: a TLS handshake takes memory before any protocol is asked.
 
@@ -218,18 +222,19 @@ class PeerServer:
             return _refusal(error.status, error.reason)
 
     async def _hello(self, request: web.Request) -> web.Response:
-        port, now = wire.unpack_hello(await _body(request, 64))
+        port, _ = wire.unpack_hello(await _body(request, 64))
         if not self._visits.full():
             transport = _transport(request)
-            self._visits.put_nowait(Visit(relay_id_of(transport), _host(transport), port, now))
-        return _reply(wire.pack_hello(port=self._port, now=self._side.clock()))
+            self._visits.put_nowait(Visit(relay_id_of(transport), _host(transport), port))
+        return _reply(wire.pack_hello(port=self.port, now=self._side.now))
 
     async def _reconcile(self, request: web.Request) -> web.Response:
         message = reconcile.Request.parse(await _body(request, reconcile.MAX_REQUEST))
         keys = self._side.index.keys
+        self._hear(request)
         if not self._may(self._hashed, request, reconcile.cost(keys, message)):
             return _busy()
-        return _reply(await self._side.answer(keys, message))
+        return _reply(await self._side.read(reconcile.answer, keys, message))
 
     async def _summaries(self, request: web.Request) -> web.Response:
         keys = wire.unpack_keys(await _body(request, wire.KEY_SIZE * wire.MAX_ITEMS))
@@ -237,6 +242,7 @@ class PeerServer:
 
     async def _items(self, request: web.Request) -> web.Response:
         keys = wire.unpack_keys(await _body(request, wire.KEY_SIZE * wire.MAX_ITEMS))
+        self._hear(request)
         items, settled = await self._side.items(keys)
         response = _reply(await asyncio.to_thread(wire.pack_items, [data for _, data in items]), wire.BATCH)
         response.headers[wire.ANSWERED] = str(settled)
@@ -260,6 +266,13 @@ class PeerServer:
         answers, wanted = await self._side.choose(claims)
         self._side.note([claim.key for claim in claims if claim is not None], relay_id_of(_transport(request)))
         return _reply(wire.pack_choice(answers, wanted))
+
+    def _hear(self, request: web.Request) -> None:
+        relay_id = relay_id_of(_transport(request))
+        self._heard[relay_id] = asyncio.get_running_loop().time()
+        self._heard.move_to_end(relay_id)
+        if len(self._heard) > _VISITS:
+            self._heard.popitem(last=False)
 
     def _may(self, budget: Budget, request: web.Request, amount: float) -> bool:
         moment = asyncio.get_running_loop().time()

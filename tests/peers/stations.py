@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import ParamSpec, Self, TypeVar
 
 from meshrelay.core.admission import sign
 from meshrelay.core.bulletin import Bulletin, Chain, MsgType, Severity, Text, Urgency
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.keys import SigningKey
 from meshrelay.core.statements import Revocation
-from meshrelay.core.trust import Anchor
+from meshrelay.core.trust import Anchor, Clock
 from meshrelay.index import Index, PeerView
 from meshrelay.keyring import Keyring
 from meshrelay.local import Local
 from meshrelay.peers.addressbook import PeerAddress
 from meshrelay.peers.client import ExchangeReport, Link, exchange, meet
+from meshrelay.peers.discovery import Discovery
 from meshrelay.peers.link import open_identity
 from meshrelay.peers.server import PeerServer
-from meshrelay.peers.side import OurSide
+from meshrelay.peers.side import OurSide, Runs
+from meshrelay.peers.spread import Spread
 from meshrelay.relay import Relay
 from meshrelay.store import Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 NOW = 1_790_000_000
 
@@ -77,17 +84,71 @@ class Station:
         self.identity = open_identity(folder / "link.pem")
         self.index = Index()
         self._readers, self._writer = ThreadPoolExecutor(2), ThreadPoolExecutor(1)
-        self.side = OurSide(self.relay, self.index, clock=lambda: self.now, readers=self._readers, writer=self._writer)
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self.socket.getsockname()[1]
-        self.accepted: frozenset[bytes] | None = None
-        self.server = PeerServer(
-            self.side,
-            self.identity,
-            port=self.port,
-            accepts=lambda relay_id: self.accepted is None or relay_id in self.accepted,
+        self.side = OurSide(
+            self.relay,
+            self.index,
+            clock=lambda: Clock(self.now),
+            read=self._on(self._readers),
+            write=self._write,
         )
+        self.accepted: frozenset[bytes] | None = None
+        self._listen(0)
+        self.wrote, self.arrived = asyncio.Event(), asyncio.Event()
         self.views: dict[bytes, PeerView] = {}
+
+    @asynccontextmanager
+    async def in_touch(self, *given: Station, discovery: Discovery | None = None) -> AsyncIterator[Spread]:
+        """Keep in touch with others, as a running node does."""
+        spread = Spread(
+            self.side, self.identity, self.server, given=[str(one.address) for one in given], discovery=discovery
+        )
+        tasks = [asyncio.create_task(spread.run()), asyncio.create_task(self._feed(spread))]
+        try:
+            yield spread
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            for task in tasks:
+                assert task.cancelled(), task.exception()
+
+    async def _feed(self, spread: Spread) -> None:
+        _, cursor = self.relay.store.keys()
+        self.settle()
+        while True:
+            changes = self.relay.store.changes(cursor)
+            cursor = changes.cursor
+            if changes.rows:
+                self.index.apply(changes.rows)
+                spread.changed(changes.rows)
+                self.arrived.set()
+            else:
+                await self.wrote.wait()
+                self.wrote.clear()
+
+    def publishes(self, *items: SignedItem) -> None:
+        """Store items as a command beside the relay would, and let the relay notice."""
+        self.relay.store.put_many(items, received=self.now)
+        self.wrote.set()
+
+    async def has(self, *items: SignedItem) -> None:
+        """Wait until the index holds these items."""
+        while not all(item.key in self.index.keys for item in items):
+            self.arrived.clear()
+            await self.arrived.wait()
+
+    async def _write(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return await self._on(self._writer)(function, *args, **kwargs)
+        finally:
+            self.wrote.set()
+
+    @staticmethod
+    def _on(threads: ThreadPoolExecutor) -> Runs:
+        async def run(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+            return await asyncio.get_running_loop().run_in_executor(threads, partial(function, *args, **kwargs))
+
+        return run
 
     @property
     def relay_id(self) -> bytes:
@@ -109,6 +170,21 @@ class Station:
         await asyncio.to_thread(self._readers.shutdown)
         await asyncio.to_thread(self._writer.shutdown)
         self.relay.close()
+
+    def _listen(self, port: int) -> None:
+        self.socket = socket.create_server(("127.0.0.1", port))
+        self.port: int = self.socket.getsockname()[1]
+        self.server = PeerServer(
+            self.side,
+            self.identity,
+            port=self.port,
+            accepts=lambda relay_id: self.accepted is None or relay_id in self.accepted,
+        )
+
+    async def reopen(self, *, port: int = 0) -> None:
+        """Listen again, after the server was stopped and the socket closed."""
+        self._listen(port or self.port)
+        await self.server.start([self.socket])
 
     def knows(self, *authors: int) -> None:
         for number in authors:

@@ -1,0 +1,182 @@
+"""Relays that keep in touch by themselves: finding, pushing, coming back."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from contextlib import AsyncExitStack
+
+import pytest
+
+from meshrelay.core.bulletin import Severity
+from meshrelay.local import KnownPeer
+from meshrelay.peers import spread as spread_module
+from meshrelay.peers.discovery import Discovery
+from meshrelay.peers.spread import Spread
+from tests.peers.stations import Station, bulletin, bulletins
+
+
+def connected(spread: Spread) -> set[bytes]:
+    return {one.relay_id for one in spread.status() if one.connected and one.relay_id is not None}
+
+
+async def until_connected(spread: Spread, count: int) -> None:
+    while len(connected(spread)) < count:  # noqa: ASYNC110  # status() is what pages poll too
+        await asyncio.sleep(0.01)
+
+
+async def until_settled(spread: Spread, count: int) -> None:
+    while sum(one.settled_at is not None for one in spread.status()) < count:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+
+
+async def test_a_given_relay_is_dialled_and_both_end_up_equal(stations: list[Station]) -> None:
+    a, b, _ = stations
+    a.holds(bulletins(20))
+    b.holds(bulletins(20, first=10, by=2))
+    async with asyncio.timeout(10), a.in_touch(b) as spread, b.in_touch():
+        await asyncio.gather(a.has(*bulletins(20, first=10, by=2)), b.has(*bulletins(20)))
+        await until_settled(spread, 1)
+    (status,) = spread.status()
+    assert status.how == "given"
+    assert status.relay_id == b.relay_id
+    assert (status.items_received, status.items_sent, status.error) == (20, 20, "")
+    assert status.settled_at == a.now
+
+
+async def test_relays_on_one_network_find_each_other_without_being_told(stations: list[Station]) -> None:
+    kind = f"_mr-{secrets.token_hex(4)}._tcp.local."
+    async with asyncio.timeout(10), AsyncExitStack() as stack:
+        spreads = []
+        for station in stations:
+            discovery = Discovery(station.port, service_type=kind, interfaces=["127.0.0.1"])
+            spreads.append(await stack.enter_async_context(station.in_touch(discovery=discovery)))
+            hearing = asyncio.create_task(discovery.run())
+            stack.callback(hearing.cancel)
+        async with asyncio.timeout(3):
+            await asyncio.gather(*(until_connected(spread, 2) for spread in spreads))
+        news = bulletin(1)
+        stations[0].publishes(news)
+        await asyncio.gather(*(station.has(news) for station in stations))
+
+
+async def test_in_a_line_of_three_the_far_end_gets_it_through_the_middle(stations: list[Station]) -> None:
+    a, b, c = stations
+    for station in stations:
+        station.knows(1)
+    async with asyncio.timeout(10), a.in_touch(b) as left, b.in_touch(c) as right, c.in_touch():
+        await asyncio.gather(until_settled(left, 1), until_settled(right, 1))
+        known = bulletin(1, severity=Severity.EXTREME)
+        unknown = bulletin(2, by=9)
+        a.publishes(known, unknown)
+        await c.has(known, unknown)
+        # and back, over a connection that c's side never opened
+        answer = bulletin(3, by=2)
+        c.publishes(answer)
+        await a.has(answer)
+
+
+async def test_an_item_never_goes_back_where_it_came_from(stations: list[Station]) -> None:
+    a, b, _ = stations
+    async with asyncio.timeout(10), a.in_touch(b) as left, b.in_touch(a) as right:
+        await asyncio.gather(until_settled(left, 1), until_settled(right, 1))
+        news = bulletins(5)
+        a.publishes(*news)
+        await b.has(*news)
+        back = bulletin(100, by=2)
+        b.publishes(back)
+        await a.has(back)
+        while sum(one.items_sent for one in right.status()) < 1:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert [one.items_sent for one in right.status()] == [1]
+        assert [one.items_sent for one in left.status()] == [5]
+
+
+async def test_a_relay_that_comes_back_is_caught_up_with_at_once(stations: list[Station]) -> None:
+    a, b, _ = stations
+    async with asyncio.timeout(20), a.in_touch(b) as left, b.in_touch():
+        await until_settled(left, 1)
+        await b.server.stop()
+        b.socket.close()
+        missed = bulletin(1)
+        a.publishes(missed)
+        while not left.status()[0].error:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert not left.status()[0].connected
+        await b.reopen()
+        async with asyncio.timeout(spread_module._SOON * 1.25 + 2):
+            await b.has(missed)
+            await until_connected(left, 1)
+
+
+async def test_a_visitor_is_dialled_back_and_pushed_to(stations: list[Station]) -> None:
+    a, b, _ = stations
+    async with asyncio.timeout(10), b.in_touch() as right, a.in_touch(b) as left:
+        await until_settled(left, 1)
+        await until_connected(right, 1)
+        (status,) = right.status()
+        assert (status.relay_id, status.how) == (a.relay_id, "inbound")
+        news = bulletin(1)
+        b.publishes(news)
+        await a.has(news)
+
+
+async def test_a_given_address_without_an_id_is_pinned_on_first_use(stations: list[Station]) -> None:
+    a, b, c = stations
+    bare = Spread(a.side, a.identity, a.server, given=[f"meshrelay://127.0.0.1:{b.port}"])
+    task = asyncio.create_task(bare.run())
+    try:
+        async with asyncio.timeout(5):
+            await until_settled(bare, 1)
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    # Another relay at the same address is refused from now on.
+    await c.server.stop()
+    again = Spread(a.side, a.identity, a.server, given=[f"meshrelay://127.0.0.1:{b.port}"])
+    await b.server.stop()
+    c.socket.close()
+    b.socket.close()
+    await c.reopen(port=b.port)
+    task = asyncio.create_task(again.run())
+    try:
+        async with asyncio.timeout(5):
+            while not again.status() or not again.status()[0].error:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert again.status()[0].error == "another relay answers there than expected"
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def test_what_was_declined_is_fetched_once_the_block_is_lifted(stations: list[Station]) -> None:
+    a, b, _ = stations
+    wanted = bulletin(1, by=3)
+    b.holds([wanted])
+    a.relay.local.block(wanted.author, now=0)
+    a.relay.refresh()
+    async with asyncio.timeout(10), a.in_touch(b) as spread, b.in_touch():
+        await until_settled(spread, 1)
+        assert wanted.key not in a.index.keys
+        a.relay.local.unblock(wanted.author)
+        a.relay.refresh()
+        spread.changed(())
+        assert (await spread.sync(str(b.address))).received == 1
+
+
+async def test_a_removed_peer_is_left_alone(stations: list[Station]) -> None:
+    a, b, _ = stations
+    uri = str(b.address)
+    a.relay.local.save_peer(KnownPeer(uri, b.relay_id, "", "given", 0, kept=True))
+    async with asyncio.timeout(10), a.in_touch() as spread:
+        await until_settled(spread, 1)
+        a.relay.local.remove_peer(uri)
+        spread.changed(())
+        while spread.status():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("failures", range(1, 12))
+def test_the_wait_after_a_failure_is_bounded(failures: int) -> None:
+    waits = [spread_module._wait_after(failures, longest=3.0) for _ in range(50)]
+    assert all(0.75 <= wait <= 3.75 for wait in waits)
