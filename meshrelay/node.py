@@ -1,0 +1,405 @@
+"""One running relay: the only place where clock, threads, listeners and tasks are put together.
+
+It holds DATA/lock, writes DATA/run.json for the commands beside it, and lets everything go in order when it stops.
+
+Not here: any rule. What is taken, shown or sent is decided below; where this file says `if`, it is about processes,
+sockets or time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import errno
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from ipaddress import IPv4Address, ip_address
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import ifaddr
+from aiohttp import web
+
+from meshrelay import folder
+from meshrelay.core.envelope import ItemClass
+from meshrelay.core.trust import Clock
+from meshrelay.errors import Refusal
+from meshrelay.folder import Running
+from meshrelay.index import Index
+from meshrelay.keyring import Keyring
+from meshrelay.local import Local
+from meshrelay.peers.client import ExchangeReport
+from meshrelay.peers.discovery import SERVICE_TYPE, Discovery
+from meshrelay.peers.link import open_identity
+from meshrelay.peers.server import PeerServer
+from meshrelay.peers.side import OurSide
+from meshrelay.peers.spread import Spread
+from meshrelay.relay import Relay, RelayStatus
+from meshrelay.settings import DESK_PORT, PEERS_PORT, READER_PORT, Settings, save, split_address
+from meshrelay.store import Change, Store
+from meshrelay.web.desk import make_desk
+from meshrelay.web.reader import make_reader
+from meshrelay.web.security import SERVER_OPTIONS
+
+log = logging.getLogger(__name__)
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LINK_FILE = "link.pem"
+
+LOOK_EVERY = 0.25
+"""Seconds between two looks whether another process wrote into the store or the local facts."""
+HOUSEKEEPING_EVERY = 600.0
+READER_THREADS = 2
+SEARCH_CHUNK = 100
+"""Items fed to the search index in one go; between two goes what others want written comes first."""
+PORTS_TRIED = 20
+
+
+class Node:
+    """A relay in a data folder, from :meth:`start` to :meth:`stop`.
+
+    `service_type` is the name it looks for others by; relays with another one do not see it. `clock` gives
+    unix seconds. Everything in here but the work of the threads happens on one event loop.
+    """
+
+    def __init__(
+        self, settings: Settings, *, service_type: str = SERVICE_TYPE, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.settings = settings
+        self._service_type = service_type
+        self._time = clock
+        self._stack = AsyncExitStack()
+        self._wake = asyncio.Event()
+        self._unsearched = asyncio.Event()
+
+    # Life
+
+    async def start(self) -> None:
+        """Take the folder, open everything and be ready; raises Refusal with what to do when it cannot."""
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+
+    async def stop(self) -> None:
+        """Finish what is under way, close everything and let the folder go."""
+        await self._stack.aclose()
+
+    def clock(self) -> Clock:
+        """Return the time in force."""
+        return Clock(int(self._time()))
+
+    def status(self) -> RelayStatus:
+        """Return what this relay says of itself."""
+        peers = self.spread.status()
+        contacts = [peer.last_contact for peer in peers if peer.last_contact is not None]
+        return RelayStatus(
+            name=self.settings.name,
+            relay_id=self.identity.relay_id,
+            started=self._started,
+            now=self.clock().now,
+            bulletins=self._usage.bulletins,
+            bytes_stored=self._usage.bytes,
+            last_exchange=max(contacts, default=None),
+            peers=peers,
+            reader_addresses=self.reader_addresses(),
+            peer_addresses=tuple(
+                f"meshrelay://{place}#{self.identity.relay_id.hex()}" for place in self._peer_listener.places()
+            ),
+        )
+
+    def reader_addresses(self) -> tuple[str, ...]:
+        """Return the addresses under which readers find the pages now; they change with the networks."""
+        return tuple(f"http://{place}/" for place in self._reader_listener.places())
+
+    async def sync(self, uri: str) -> ExchangeReport:
+        """Exchange with one relay now."""
+        return await self.spread.sync(uri)
+
+    async def read(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `function` on a reader thread."""
+        return await self._loop.run_in_executor(self._readers, lambda: function(*args, **kwargs))
+
+    async def write(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `function` on the one thread that writes, then see what has changed."""
+        try:
+            return await self._loop.run_in_executor(self._writer, lambda: function(*args, **kwargs))
+        finally:
+            self._wake.set()
+
+    # Putting it together
+
+    async def _start(self) -> None:
+        data = self.settings.data
+        self._loop = asyncio.get_running_loop()
+        self._started = int(self._time())
+        self._stack.enter_context(folder.held(data))
+        self._take_name()
+        self._open_listeners()
+        self._open_relay()
+        self.identity = open_identity(data / LINK_FILE)
+        token = secrets.token_urlsafe(24)
+        await self._compose(token)
+        desk = f"127.0.0.1:{self._desk_listener.port}"
+        here = Running(os.getpid(), self.reader_addresses(), self._peer_listener.places(), desk, token)
+        self._stack.enter_context(folder.announced(data, here))
+
+    def _take_name(self) -> None:
+        """Give the relay a name at its first start: a random one, for the host's says too much."""
+        if not self.settings.name:
+            name = f"Relay {secrets.randbelow(9000) + 1000}"
+            save(self.settings.data, {"name": name})
+            self.settings = dataclasses.replace(self.settings, name=name)
+
+    def _open_listeners(self) -> None:
+        private = self.settings.private
+        self._reader_listener = self._open_listener("reader", READER_PORT, "127.0.0.1" if private else "")
+        self._peer_listener = self._open_listener("peers", PEERS_PORT, "127.0.0.1" if private else "")
+        self._desk_listener = self._open_listener("desk", DESK_PORT, "localhost")
+
+    def _open_listener(self, key: str, default_port: int, default_host: str) -> Listener:
+        chosen: str = getattr(self.settings, key)
+        try:
+            host, port = split_address(chosen, default_host=default_host, default_port=default_port)
+        except ValueError as error:
+            raise Refusal(f"{key}: {error}", hint="write it as HOST:PORT, such as *:8080") from error
+        if self.settings.private:
+            host = default_host
+        listener = open_listener(key, host, port, may_move=not chosen)
+        self._stack.callback(listener.close)
+        if not chosen:
+            save(self.settings.data, {key: f"{host or '*'}:{listener.port}"})
+        return listener
+
+    def _open_relay(self) -> None:
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="reader")
+        store = Store.open(self.settings.store_path)
+        self.relay = Relay(store, Local.open(self.settings.local_path), Keyring(self.settings.keys_dir))
+        # Undone last to first: the threads end before the databases under them close.
+        self._stack.callback(self.relay.close)
+        self._stack.callback(self._readers.shutdown)
+        self._stack.callback(self._writer.shutdown)
+        keys, self._cursor = store.keys()
+        self.index = Index(keys)
+        self._usage = store.usage()
+
+    async def _compose(self, token: str) -> None:
+        discovery = None
+        if self.settings.discovery and not self.settings.private:
+            discovery = Discovery(
+                self._peer_listener.port, service_type=self._service_type, interfaces=self.settings.interface
+            )
+        side = OurSide(self.relay, self.index, clock=self.clock, read=self.read, write=self.write)
+        server = PeerServer(side, self.identity, port=self._peer_listener.port)
+        self.spread = Spread(side, self.identity, server, given=self.settings.peer, discovery=discovery)
+        reader = make_reader(
+            relay=self.relay,
+            clock=self.clock,
+            read=self.read,
+            write=self.write,
+            settings=self.settings,
+            status=self.status,
+        )
+        desk = make_desk(token=token, status=self.status, sync=self.sync)
+        self._tell = (self.spread.changed, reader.changed)
+        await server.start(self._peer_listener.sockets)
+        self._stack.push_async_callback(server.stop)
+        await self._serve(reader.app, self._reader_listener)
+        await self._serve(desk, self._desk_listener)
+        self._run("watch", self._watch())
+        self._run("search index", self._feed_search())
+        self._run("housekeeping", self._keep_house())
+        self._run("spread", self.spread.run())
+        if discovery is not None:
+            self._run("discovery", discovery.run())
+
+    async def _serve(self, app: web.Application, listener: Listener) -> None:
+        runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=2.0, **SERVER_OPTIONS)
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        for one in listener.sockets:
+            await web.SockSite(runner, one).start()
+
+    def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Keep a task until the relay stops; one that ends by an error is a bug, and is said loudly."""
+        task = asyncio.create_task(work, name=name)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                self._loop.call_exception_handler({"message": f"{name} has ended", "exception": error, "task": task})
+
+        async def cancel() -> None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+        task.add_done_callback(ended)
+        self._stack.push_async_callback(cancel)
+
+    # Tasks
+
+    async def _watch(self) -> None:
+        """See every write, ours and other processes', and tell those who want to know."""
+        seen: int | None = None
+        facts: tuple[object, int] | None = None
+        while True:
+            # A few microseconds each; they are not worth a thread.
+            version = self.relay.store.data_version()
+            if version != seen:
+                await self._catch_up()
+                seen = version
+            found = self.relay.local.version(), _modified(self.settings.keys_dir)
+            if found != facts:
+                facts = found
+                await self.read(self.relay.refresh)
+                self._announce(())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), LOOK_EVERY)
+            self._wake.clear()
+
+    async def _catch_up(self) -> None:
+        store = self.relay.store
+        while True:
+            changes = await self.read(store.changes, self._cursor)
+            if changes.reset:
+                keys, self._cursor = await self.read(store.keys)
+                self.index.replace(keys)
+                await self.read(self.relay.refresh)
+                self._announce(())
+                break
+            self._cursor = changes.cursor
+            if not changes.rows:
+                break
+            self.index.apply(changes.rows)
+            if any(change.key[0] == ItemClass.KEYS for change in changes.rows):
+                await self.read(self.relay.refresh)
+            self._announce(changes.rows)
+        self._usage = await self.read(store.usage)
+        self._unsearched.set()
+
+    def _announce(self, rows: tuple[Change, ...]) -> None:
+        for tell in self._tell:
+            tell(rows)
+
+    async def _feed_search(self) -> None:
+        """Make new items searchable, after they were acknowledged and between other writes."""
+        while True:
+            await self._unsearched.wait()
+            self._unsearched.clear()
+            while await self._loop.run_in_executor(self._writer, self.relay.store.index_backlog, SEARCH_CHUNK):
+                continue
+
+    async def _keep_house(self) -> None:
+        """Let go of relays not met for a month."""
+        while True:
+            await self.write(self.relay.local.forget_peers, now=self.clock().now)
+            await asyncio.sleep(HOUSEKEEPING_EVERY)
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """The open sockets of one address; an empty host means all addresses of this machine, IPv4 and IPv6."""
+
+    key: str
+    host: str
+    sockets: tuple[socket.socket, ...]
+
+    @property
+    def port(self) -> int:
+        """The port, the same on every socket."""
+        port: int = self.sockets[0].getsockname()[1]
+        return port
+
+    def places(self) -> tuple[str, ...]:
+        """Return HOST:PORT for every address that others can use now; loopback only when there is nothing else."""
+        if self.host:
+            return (f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}",)
+        found = [ip.ip for adapter in ifaddr.get_adapters() for ip in adapter.ips if isinstance(ip.ip, str)]
+        outside = [address for address in found if _is_reachable(ip_address(address))]
+        return tuple(f"{address}:{self.port}" for address in outside or ["127.0.0.1"])
+
+    def close(self) -> None:
+        """Close the sockets."""
+        for one in self.sockets:
+            one.close()
+
+
+def open_listener(key: str, host: str, port: int, *, may_move: bool) -> Listener:
+    """Open the sockets of an address; with `may_move`, on one of the next ports when this one is taken.
+
+    Raises Refusal when no port is free.
+    """
+    for candidate in range(port, port + (PORTS_TRIED if may_move else 1)):
+        try:
+            return Listener(key, host, tuple(_listen(host, candidate)))
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise Refusal(
+                    f"cannot listen on {host or '*'}:{candidate}: {error.strerror or error}",
+                    hint=f"choose another address with --{key} HOST:PORT",
+                ) from error
+    raise Refusal(
+        f"port {port} is taken by another program",
+        hint=f"stop that program, or choose another port with --{key} HOST:PORT",
+    )
+
+
+def _listen(host: str, port: int) -> list[socket.socket]:
+    if not host:
+        hosts = [(socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")]  # noqa: S104  # anyone on this Wi-Fi may read
+    elif host == "localhost":
+        hosts = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
+    else:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        hosts = [(found[0][0], str(found[0][4][0]))]
+    opened: list[socket.socket] = []
+    for family, address in hosts:
+        try:
+            opened.append(_listen_one(family, address, port))
+        except OSError as error:
+            # A machine without IPv6 listens on IPv4 alone.
+            if opened and error.errno != errno.EADDRINUSE:
+                continue
+            for other in opened:
+                other.close()
+            raise
+        port = opened[0].getsockname()[1]
+    return opened
+
+
+def _listen_one(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+    one = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        one.bind((address, port))
+        one.listen(512)
+        one.setblocking(False)
+    except OSError:
+        one.close()
+        raise
+    return one
+
+
+def _is_reachable(address: object) -> bool:
+    return isinstance(address, IPv4Address) and not address.is_loopback and not address.is_link_local
+
+
+def _modified(folder: Path) -> int:
+    try:
+        return folder.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0

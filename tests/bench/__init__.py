@@ -1,0 +1,1 @@
+"""What meshrelay costs, measured; each module is run as ``python -m tests.bench.NAME``."""

@@ -1,0 +1,139 @@
+"""Real relays as processes on loopback, and ready-made items for them."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from meshrelay.core.admission import sign
+from meshrelay.core.bulletin import Area, Bulletin, Category, Certainty, Chain, Severity, Text, Urgency
+from meshrelay.core.envelope import SignedItem
+from meshrelay.core.keys import SigningKey
+
+START_SECONDS = 30.0
+WORDS = [
+    "water",
+    "school",
+    "bridge",
+    "closed",
+    "shelter",
+    "clinic",
+    "north",
+    "bank",
+    "open",
+    "until",
+    "evening",
+    "bring",
+    "blankets",
+    "no",
+    "power",
+]
+
+
+def made_items(count: int, *, now: int, keys: int = 4, seed: int = 0, length: int = 1_400) -> Iterator[SignedItem]:
+    """Yield live bulletins in two languages of about 2 KB, signed by a few keys, sent in the last hours before `now`."""
+    signers = [SigningKey.from_seed(bytes([seed, number]) + bytes(30)) for number in range(keys)]
+    before: list[bytes | None] = [None] * keys
+    for number in range(count):
+        at = number % keys
+        words = " ".join(WORDS[(number * 7 + place * 5) % len(WORDS)] for place in range(length // 12))
+        item = sign(
+            Bulletin(
+                sent=now - 20_000 + number % 20_000,
+                expires=now + 80_000,
+                chain=Chain(bytes([seed, at]) + bytes(6), number // keys + 1, before[at]),
+                texts=(
+                    Text("en", "Notice", f"Notice {number} {WORDS[number % len(WORDS)]}", words, "Stay inside."),
+                    Text("ru", "Объявление", f"Объявление {number}", words[: length // 4], "Оставайтесь дома."),
+                ),
+                categories=(list(Category)[number % len(Category)],),
+                urgency=list(Urgency)[number % len(Urgency)],
+                severity=list(Severity)[number % len(Severity)],
+                certainty=Certainty.LIKELY,
+                areas=(Area((("en", f"Street {number % 90}"),)),),
+            ),
+            signers[at],
+        )
+        before[at] = item.id
+        yield item
+
+
+def author_keys(keys: int = 4, seed: int = 0) -> list[bytes]:
+    """Return the public keys that :func:`made_items` signs with."""
+    return [SigningKey.from_seed(bytes([seed, number]) + bytes(30)).public for number in range(keys)]
+
+
+@dataclass
+class Process:
+    """`meshrelay run` on a data folder, on free ports of loopback."""
+
+    data: Path
+    process: subprocess.Popen[bytes]
+    entry: dict[str, Any]
+    started_in: float
+
+    @property
+    def reader(self) -> tuple[str, int]:
+        """Host and port of the reader's pages."""
+        host, _, port = self.entry["readers"][0].removeprefix("http://").rstrip("/").rpartition(":")
+        return host, int(port)
+
+    @property
+    def peer_uri(self) -> str:
+        """Where other relays dial it."""
+        return f"meshrelay://{self.entry['peers'][0]}"
+
+    def request(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        """Make one request to the reader's listener; raises OSError or HTTPException when the relay is gone."""
+        connection = http.client.HTTPConnection(*self.reader, timeout=10)
+        try:
+            connection.request(method, path, body)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(timeout=20)
+
+    def stop(self) -> int:
+        """End it as a user would; return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=20)
+
+
+def run(data: Path, *words: str) -> Process:
+    """Start a relay and wait until it is ready."""
+    command = [sys.executable, "-m", "meshrelay", "--data", str(data), "run", "--no-discovery"]
+    ports = ["--reader", "127.0.0.1:0", "--peers", "127.0.0.1:0", "--desk", "127.0.0.1:0"]
+    data.mkdir(parents=True, exist_ok=True)
+    begun = time.monotonic()
+    with (data / "log").open("ab") as log:
+        process = subprocess.Popen([*command, *ports, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    while time.monotonic() < begun + START_SECONDS:
+        if process.poll() is not None:
+            break
+        try:
+            entry = json.loads((data / "run.json").read_text())
+        except (FileNotFoundError, ValueError):
+            entry = {}
+        if entry.get("pid") == process.pid:
+            return Process(data, process, entry, time.monotonic() - begun)
+        time.sleep(0.01)
+    process.kill()
+    raise AssertionError(f"the relay did not start: {(data / 'log').read_text()[-2000:]}")
+
+
+def sequence(items: Sequence[SignedItem]) -> bytes:
+    """Return the CBOR sequence of some items."""
+    return b"".join(item.data for item in items)
