@@ -34,7 +34,7 @@ from meshrelay import migrations
 from meshrelay.core import order
 from meshrelay.core.admission import reopen
 from meshrelay.core.bulletin import Bulletin, MsgType, Severity, Urgency
-from meshrelay.core.envelope import Header, Kind, SignedItem
+from meshrelay.core.envelope import KEY_SIZE, Header, Kind, SignedItem
 from meshrelay.errors import InvalidItem, MeshrelayError, NotFound, StoreFull, StoreUnusable
 
 ROWS_AT_ONCE = 250
@@ -47,8 +47,11 @@ BUSY_SECONDS = 10
 """How long to wait for another process's transaction, which takes milliseconds."""
 
 _WAL_PAGES = 4000
+_FRESH_TEXTS = 2000
+_FRESH_SIZE = 4096
 _CACHE_KIB = 16_000
 _FEW = 2_000  # rows that are cheaper to sort than a long index is to walk
+_ID_SIZE = 32
 _LAST_SECOND: Final = (1 << 40) - 1
 
 Order: TypeAlias = Literal["urgent", "newest"]
@@ -113,6 +116,7 @@ class Store:
             self._writer = self._connect_writer()
             self._watcher = self._connect()
         self._watch_lock = threading.Lock()
+        self._fresh: dict[bytes, str] = {}
 
     @classmethod
     def open(cls, path: Path, *, max_bytes: int | None = None) -> Store:
@@ -146,7 +150,12 @@ class Store:
         new: list[bytes] = []
         for batch in _batches(items):
             with self._writing() as db:
-                new += _put(db, batch, received=received)
+                fresh = _put(db, batch, received=received)
+            new += [item.id for item in fresh]
+            # Their text is at hand now and costs a decoding later.
+            for item in fresh[: max(0, _FRESH_TEXTS - len(self._fresh))]:
+                if item.header.size <= _FRESH_SIZE:
+                    self._fresh[item.id] = _text_of(item.body)
         return tuple(new)
 
     def remove(self, ids: Iterable[bytes]) -> int:
@@ -160,22 +169,20 @@ class Store:
     def get_many(self, ids: Iterable[bytes]) -> dict[bytes, bytes]:
         """Return the envelopes that are held, by id; damaged ones are removed instead."""
         found: dict[bytes, bytes] = {}
-        damaged: list[bytes] = []
+        damaged: list[int] = []
         for batch in _chunks(ids):
             with self._reading() as db:
                 rows = db.execute(
-                    f"SELECT i.id, i.digest, e.data FROM items i LEFT JOIN envelopes e USING (n)"
+                    "SELECT i.n, i.id, i.digest, e.data FROM items i LEFT JOIN envelopes e USING (n)"
                     f" WHERE i.id IN ({_marks(batch)})",
                     batch,
                 ).fetchall()
-            for item, digest, data in rows:
-                if data is not None and hashlib.sha256(data).digest() == digest:
+            for n, item, digest, data in rows:
+                if _is_whole(item, digest, data):
                     found[item] = data
                 else:
-                    damaged.append(item)
-        if damaged:
-            with _left_for_later():
-                self.remove(damaged)
+                    damaged.append(n)
+        self._heal(damaged)
         return found
 
     def statements(self) -> tuple[bytes, ...]:
@@ -211,6 +218,15 @@ class Store:
             rows = db.execute("SELECT id FROM items WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", (low, high, limit))
             return tuple(row[0] for row in rows)
 
+    def imported_from(self, alias: bytes) -> tuple[Held, ...]:
+        """Return the items that were imported from the CAP message with this token, by whomever, oldest first."""
+        return tuple(self._held("WHERE i.alias = ? ORDER BY i.n", (alias,)))
+
+    def authors(self) -> frozenset[bytes]:
+        """Return the keys that signed any of the items held."""
+        with self._reading() as db:
+            return frozenset(row[0] for row in db.execute("SELECT key FROM authors"))
+
     def acting_on(self, ids: Iterable[bytes]) -> tuple[Held, ...]:
         """Return the items that act on any of these held ones, and what acts on those in turn, oldest first.
 
@@ -225,13 +241,13 @@ class Store:
 
     def highest_seq(self, author: bytes, stream: bytes) -> tuple[int, bytes] | None:
         """Return number and id of the newest item held of a stream."""
-        with self._reading() as db:
-            row = db.execute(
-                "SELECT i.seq, i.id FROM items i JOIN authors a ON a.n = i.author"
-                " WHERE a.key = ? AND i.stream = ? AND i.seq IS NOT NULL ORDER BY i.seq DESC, i.id LIMIT 1",
-                (author, stream),
-            ).fetchone()
-        return None if row is None else (row[0], row[1])
+        newest = self._held(
+            "WHERE a.key = ? AND i.stream = ? AND i.seq IS NOT NULL ORDER BY i.seq DESC, i.id LIMIT 1", (author, stream)
+        )
+        for held in newest:
+            if held.header.seq is not None:
+                return held.header.seq, held.header.id
+        return None
 
     # Lists
 
@@ -283,11 +299,11 @@ class Store:
                 f" WHERE {' AND '.join(where)} ORDER BY i.{column} {direction}, i.n {direction} LIMIT ?",
                 (*arguments, limit + 1),
             ).fetchall()
-        following = None
-        if len(rows) > limit:
-            rows.pop()
-            following = _place(order, rows[-1][_AT[column]], rows[-1][0])
-        return Page(tuple(one for one in self._checked(rows) if one is not None), following)
+        checked = self._checked(rows[:limit])
+        sound = [(one, row) for one, row in zip(checked, rows, strict=False) if one is not None]
+        more = len(rows) > limit and sound
+        following = _place(order, sound[-1][1][_AT[column]], sound[-1][1][0]) if more else None
+        return Page(tuple(one for one, _ in sound), following)
 
     def usage(self) -> Usage:
         """Return how much is held."""
@@ -306,6 +322,8 @@ class Store:
         with self._reading() as db:
             epoch, sequence = _state(db)
             keys = [row[0] for row in db.execute("SELECT key FROM items ORDER BY key")]
+        if not all(map(_is_key, keys)):  # of damaged rows, which scrubbing will meet
+            keys = list(filter(_is_key, keys))
         return b"".join(keys), _cursor(epoch, sequence)
 
     def changes(self, cursor: str, *, limit: int = 10_000) -> Changes:
@@ -324,9 +342,8 @@ class Store:
                 (since, limit),
             ).fetchall()
         reached = rows[-1][0] if len(rows) == limit else sequence
-        return Changes(
-            tuple(Change(row[1], row[2], bool(row[3])) for row in rows), _cursor(epoch, reached), reset=False
-        )
+        changes = tuple(Change(key, item, bool(gone)) for _, key, item, gone in rows if _is_key(key) and _is_id(item))
+        return Changes(changes, _cursor(epoch, reached), reset=False)
 
     def data_version(self) -> int:
         """Return a number that differs from the last one when anything was written, by this process or another."""
@@ -341,11 +358,11 @@ class Store:
         What people type is data: no character of it has a meaning. In scripts without spaces any stretch counts.
         Common words are ranked among the newest thousand bulletins alone.
         """
-        words, runs = _by_script(text)
-        terms = [word for word in _NO_WORD.sub(" ", words).split() if len(word) < _LONGEST_TERM][:_MOST_TERMS]
+        words, runs = _by_script(text[:_LONGEST_QUERY])
+        terms = "".join([char if _is_of_word(char) else " " for char in words]).split()
         with self._reading() as db:
             matches = [("words", " AND ".join(map(_words_match, terms)))] if terms else []
-            matches += [("runs", _run_match(db, run[:_LONGEST_TERM])) for run in runs[:_MOST_TERMS]]
+            matches += [("runs", _run_match(db, run)) for run in runs]
             if not matches or not all(match for _, match in matches):
                 return ()
             (first, _), *others = matches
@@ -365,17 +382,18 @@ class Store:
         done = 0
         while done < limit:
             with self._reading() as db:
-                indexed, sequence = db.execute("SELECT indexed, sequence FROM state").fetchone()
+                indexed = _indexed(db)
+                _, sequence = _state(db)
                 rows = db.execute(
                     "SELECT n, id FROM items WHERE n > ? AND kind = 'bulletin' ORDER BY n LIMIT ?",
                     (indexed, min(limit - done, ROWS_AT_ONCE)),
                 ).fetchall()
             if indexed == sequence:
+                self._fresh.clear()
                 break
-            envelopes = self.get_many(item for _, item in rows)
-            texts = [(n, _text_of(envelopes[item])) for n, item in rows if item in envelopes]
+            texts = self._texts(rows)
             with self._writing() as db:
-                if db.execute("SELECT indexed FROM state").fetchone()[0] != indexed:
+                if _indexed(db) != indexed:
                     continue  # another process did these
                 _index(db, texts, reached=rows[-1][0] if rows else sequence)
             done += len(rows)
@@ -462,6 +480,16 @@ class Store:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
 
+    def _texts(self, rows: Sequence[tuple[int, bytes]]) -> list[tuple[int, str]]:
+        """Return the texts of these items (row number and id) that are still held."""
+        texts = {item: self._fresh.pop(item) for _, item in rows if item in self._fresh}
+        for item, data in self.get_many(item for _, item in rows if item not in texts).items():
+            try:
+                texts[item] = _text_of(reopen(data).body)
+            except InvalidItem:
+                texts[item] = ""  # of a form that this version reads no more
+        return [(n, texts[item]) for n, item in rows if item in texts]
+
     def _check_open(self) -> None:
         if self._closed:
             raise RuntimeError("the store is closed")
@@ -475,10 +503,14 @@ class Store:
         """Return the rows as values, None for those that are not what went in; the latter leave the store."""
         held = [_held_of(row) for row in rows]
         damaged = [row[0] for row, one in zip(rows, held, strict=True) if one is None]
-        if damaged:
-            with _left_for_later(), self._writing() as db:
-                _drop(db, damaged)
+        self._heal(damaged)
         return held
+
+    def _heal(self, numbers: Sequence[int]) -> None:
+        if numbers:
+            # Reading goes on when damage cannot be cleared away now (the disk is full); it is met again.
+            with suppress(StoreFull, StoreUnusable), self._writing() as db:
+                _clear_away(db, numbers)
 
 
 def _prepare(path: Path) -> None:
@@ -489,10 +521,8 @@ def _prepare(path: Path) -> None:
             db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
-        database = sqlite_utils.Database(db, execute_plugins=False)
-        if migrations.is_newer(database):
+        if not migrations.bring_up(sqlite_utils.Database(db, execute_plugins=False)):
             raise StoreUnusable("the store was made by a newer version of meshrelay", hint="use that version")
-        migrations.items.apply(database)
 
 
 # Rows
@@ -545,7 +575,7 @@ def _row_of(item: SignedItem, *, received: int) -> _Row:
         b"".join(header.targets),
         order.rank(header) << 40 | _LAST_SECOND - header.sent,
         received,
-        hashlib.sha256(item.data).digest(),
+        _digest(header.id, item.data),
     )
     return (*values, _checksum(values))
 
@@ -577,12 +607,12 @@ def _held_of(row: _Row) -> Held | None:
         urgency=_URGENCIES[urgency],
         severity=_SEVERITIES[severity],
         alias=alias,
-        targets=tuple([targets[at : at + 32] for at in range(0, len(targets), 32)]),
+        targets=tuple([targets[at : at + _ID_SIZE] for at in range(0, len(targets), _ID_SIZE)]),
     )
     return Held(header, received)
 
 
-def _put(db: sqlite3.Connection, items: Sequence[SignedItem], *, received: int) -> list[bytes]:
+def _put(db: sqlite3.Connection, items: Sequence[SignedItem], *, received: int) -> list[SignedItem]:
     marks = _marks(items)
     seen = {row[0] for row in db.execute(f"SELECT id FROM items WHERE id IN ({marks})", [item.id for item in items])}
     fresh: list[SignedItem] = []
@@ -603,20 +633,23 @@ def _put(db: sqlite3.Connection, items: Sequence[SignedItem], *, received: int) 
         [(token, n) for n, item in numbered for token in item.header.targets],
     )
     db.execute("UPDATE state SET sequence = ?", (numbered[-1][0],))
-    return [item.id for item in fresh]
+    return fresh
 
 
 def _remove(db: sqlite3.Connection, ids: Sequence[bytes]) -> int:
     rows = db.execute(
-        f"SELECT n, id, key, author, targets FROM items WHERE id IN ({_marks(ids)}) ORDER BY n", ids
+        "SELECT n, id, key, author, ifnull(CAST(targets AS BLOB), x'') FROM items"
+        f" WHERE id IN ({_marks(ids)}) ORDER BY n",
+        ids,
     ).fetchall()
     _, sequence = _state(db)
-    numbers = [(row[0],) for row in rows]
-    for table, number in (("items", "n"), ("envelopes", "n"), ("words", "rowid"), ("runs", "rowid")):
-        db.executemany(f"DELETE FROM {table} WHERE {number} = ?", numbers)
+    numbers = [row[0] for row in rows]
+    _unindex(db, numbers)
+    for table in ("items", "envelopes"):
+        db.execute(f"DELETE FROM {table} WHERE n IN ({_marks(numbers)})", numbers)
     db.executemany(
         "DELETE FROM targets WHERE token = ? AND item = ?",
-        [(targets[at : at + 32], n) for n, _, _, _, targets in rows for at in range(0, len(targets), 32)],
+        [(targets[at : at + _ID_SIZE], n) for n, _, _, _, targets in rows for at in range(0, len(targets), _ID_SIZE)],
     )
     db.executemany(
         "DELETE FROM authors WHERE n = ?1 AND NOT EXISTS (SELECT 1 FROM items WHERE author = ?1)",
@@ -632,21 +665,42 @@ def _remove(db: sqlite3.Connection, ids: Sequence[bytes]) -> int:
     return len(rows)
 
 
-def _drop(db: sqlite3.Connection, numbers: Sequence[int]) -> None:
-    """Delete rows of which no column can be believed."""
-    # The indexes still hold what the row said before it was damaged; deleting it would find them wrong.
+def _is_whole(item: object, digest: object, data: object) -> bool:
+    # Damage changes types as well.
+    return isinstance(item, bytes) and isinstance(data, bytes) and _digest(item, data) == digest
+
+
+def _digest(item: bytes, data: bytes) -> bytes:
+    # With the id, so that an index that leads from one id to the row of another is found out.
+    return hashlib.sha256(item + data).digest()
+
+
+def _clear_away(db: sqlite3.Connection, numbers: Sequence[int]) -> None:
+    """Delete what is damaged among these rows; what is sound was reached through a damaged index."""
+    rows = db.execute(f"{_SELECT} WHERE i.n IN ({_marks(numbers)})", numbers).fetchall()
+    held = {row[0]: one for row in rows if (one := _held_of(row)) is not None}
+    datas = dict(db.execute(f"SELECT n, data FROM envelopes WHERE n IN ({_marks(numbers)})", numbers))
+    digests = {row[0]: row[_AT["digest"]] for row in rows}
+    hollow = [n for n, one in held.items() if not _is_whole(one.header.id, digests[n], datas.get(n))]
+    ids = [held[n].header.id for n in hollow]
+    if len(hollow) == len(numbers) and _remove(db, ids) == len(ids):
+        return
+    # The indexes hold what a row said before it was damaged; deleting it would find them wrong.
     db.execute("REINDEX items")
-    marks = _marks(numbers)
-    columns = (("items", "n"), ("envelopes", "n"), ("targets", "item"), ("words", "rowid"), ("runs", "rowid"))
-    for table, number in columns:
-        db.execute(f"DELETE FROM {table} WHERE {number} IN ({marks})", numbers)
+    lost = [*hollow, *(n for n in numbers if n not in held)]
+    _unindex(db, lost)
+    for table, number in (("items", "n"), ("envelopes", "n"), ("targets", "item")):
+        db.execute(f"DELETE FROM {table} WHERE {number} IN ({_marks(lost)})", lost)
     # Nobody can be told which key is gone: every cursor ends, and all reload.
     db.execute("UPDATE state SET epoch = randomblob(8), sequence = sequence + 1")
 
 
 def _numbered_authors(db: sqlite3.Connection, keys: Collection[bytes]) -> dict[bytes, int]:
     db.executemany("INSERT OR IGNORE INTO authors (key) VALUES (?)", [(key,) for key in keys])
-    return dict(db.execute(f"SELECT key, n FROM authors WHERE key IN ({_marks(keys)})", tuple(keys)))
+    numbers = dict(db.execute(f"SELECT key, n FROM authors WHERE key IN ({_marks(keys)})", tuple(keys)))
+    if not numbers.keys() >= set(keys):
+        raise _damaged("an author cannot be found again")
+    return numbers
 
 
 def _author_numbers(db: sqlite3.Connection, keys: Collection[bytes]) -> list[int]:
@@ -662,8 +716,17 @@ def _are_few(db: sqlite3.Connection, authors: Sequence[int]) -> bool:
 
 
 def _state(db: sqlite3.Connection) -> tuple[bytes, int]:
-    epoch, sequence = db.execute("SELECT epoch, sequence FROM state").fetchone()
-    return epoch, sequence
+    for epoch, sequence in db.execute("SELECT epoch, sequence FROM state"):
+        if isinstance(epoch, bytes) and isinstance(sequence, int):
+            return epoch, sequence
+    raise _damaged("its count of changes cannot be read")
+
+
+def _indexed(db: sqlite3.Connection) -> int:
+    for (indexed,) in db.execute("SELECT indexed FROM state"):
+        if isinstance(indexed, int):
+            return indexed
+    raise _damaged("its place in the search index cannot be read")
 
 
 def _cursor(epoch: bytes, sequence: int) -> str:
@@ -689,8 +752,7 @@ def _read_place(cursor: str, order: Order) -> tuple[int, int]:
 # Text
 
 _RANKED = 1000
-_MOST_TERMS = 16
-_LONGEST_TERM = 64
+_LONGEST_QUERY = 200
 _MOST_RUN_TERMS = 400
 
 # Scripts that are written without spaces between words: kana, Han, Thai, Lao, Tibetan, Burmese, Khmer.
@@ -698,7 +760,6 @@ _UNSPACED = re.compile(
     "[\u0e00-\u0fff\u1000-\u1049\u1050-\u109f\u1780-\u17ff\u19e0-\u19ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff"
     "\u3400-\u4dbf\u4e00-\u9fff\ua9e0-\ua9ff\uaa60-\uaa7f\uf900-\ufaff\U00020000-\U0003ffff]+"
 )
-_NO_WORD = re.compile(r"[\W_]+")
 # Spellings that people do not tell apart when they search: vowel signs and tatweel fall away, letters that Arabic and
 # Persian keyboards write differently become one, ё is е; a zero width space separates nothing that is shown.
 _SPELLINGS = dict.fromkeys(map(chr, (*range(0x064B, 0x0660), 0x0670, 0x0640, 0x200B)), "") | {
@@ -714,19 +775,21 @@ _SPELLINGS = dict.fromkeys(map(chr, (*range(0x064B, 0x0660), 0x0670, 0x0640, 0x2
 _SPELT = re.compile(f"[{''.join(_SPELLINGS)}]")
 
 
+def _is_of_word(char: str) -> bool:
+    return unicodedata.category(char)[0] in "LNM"
+
+
 def _by_script(text: str) -> tuple[str, list[str]]:
     """Return the text without the runs of scripts that use no spaces, and those runs; as both indexes know them."""
+    if text.isascii():
+        return text, []
     text = _SPELT.sub(lambda match: _SPELLINGS[match[0]], unicodedata.normalize("NFC", text))
     runs: list[str] = _UNSPACED.findall(text)
     return (_UNSPACED.sub(" ", text) if runs else text), runs
 
 
-def _text_of(data: bytes) -> str:
-    """Return what a bulletin is found by; nothing for an item that this version reads no more."""
-    try:
-        body = reopen(data).body
-    except InvalidItem:
-        return ""
+def _text_of(body: object) -> str:
+    """Return what a bulletin is found by."""
     if not isinstance(body, Bulletin):
         return ""
     parts = [
@@ -741,13 +804,31 @@ def _text_of(data: bytes) -> str:
 def _index(db: sqlite3.Connection, texts: Sequence[tuple[int, str]], *, reached: int) -> None:
     held = {row[0] for row in db.execute(f"SELECT n FROM items WHERE n IN ({_marks(texts)})", [n for n, _ in texts])}
     split = [(n, *_by_script(text)) for n, text in texts if n in held]
-    db.executemany("INSERT INTO words (rowid, body) VALUES (?, ?)", [(n, words) for n, words, _ in split])
+    # Two line ends more, so that the last characters of a run begin a term of three as all others do.
+    rows = [(n, words, "\n".join([*runs, "", ""]) if runs else "") for n, words, runs in split]
+    db.executemany("INSERT INTO words (rowid, body) VALUES (?, ?)", [(n, words) for n, words, _ in rows])
+    db.executemany("INSERT INTO runs (rowid, body) VALUES (?, ?)", [(n, runs) for n, _, runs in rows if runs])
     db.executemany(
-        "INSERT INTO runs (rowid, body) VALUES (?, ?)",
-        # Two line ends more, so that the last characters begin a term of three as all others do.
-        [(n, "\n".join([*runs, "", ""])) for n, _, runs in split if runs],
+        "INSERT INTO texts (n, packed) VALUES (?, ?)",
+        [(n, zlib.compress(f"{words}\0{runs}".encode(), 1)) for n, words, runs in rows],
     )
     db.execute("UPDATE state SET indexed = ?", (reached,))
+
+
+def _unindex(db: sqlite3.Connection, numbers: Sequence[int]) -> None:
+    marks = _marks(numbers)
+    packs = db.execute(
+        f"SELECT n, ifnull(CAST(packed AS BLOB), x'') FROM texts WHERE n IN ({marks})", numbers
+    ).fetchall()
+    for n, packed in packs:
+        try:
+            words, runs = zlib.decompress(packed).decode().split("\0")
+        except (zlib.error, ValueError):
+            continue  # damaged: its terms stay, and lead to no item, for no n is used twice
+        db.execute("INSERT INTO words (words, rowid, body) VALUES ('delete', ?, ?)", (n, words))
+        if runs:
+            db.execute("INSERT INTO runs (runs, rowid, body) VALUES ('delete', ?, ?)", (n, runs))
+    db.execute(f"DELETE FROM texts WHERE n IN ({marks})", numbers)
 
 
 def _words_match(term: str) -> str:
@@ -766,6 +847,14 @@ def _run_match(db: sqlite3.Connection, run: str) -> str:
 
 
 # Small things
+
+
+def _is_key(value: object) -> bool:
+    return isinstance(value, bytes) and len(value) == KEY_SIZE
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, bytes) and len(value) == _ID_SIZE
 
 
 def _text(raw: bytes) -> str:
@@ -811,10 +900,13 @@ def _named_errors() -> Iterator[None]:
         raise  # ours: a bug
     except sqlite3.DatabaseError as error:
         raise _named(error) from error
+    except UnicodeDecodeError as error:
+        # SQLite's own message quoted damaged bytes, and the driver could not make text of it.
+        raise _damaged("it cannot even say where") from error
 
 
 def _named(error: sqlite3.DatabaseError) -> MeshrelayError:
-    code = error.sqlite_errorcode
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     if code & 0xFF == sqlite3.SQLITE_FULL:
         return StoreFull("the store is full", hint="remove bulletins, raise max_store, or make room on the disk")
     if code in _NO_ROOM:
@@ -824,14 +916,11 @@ def _named(error: sqlite3.DatabaseError) -> MeshrelayError:
             f"another process has been writing to the store for {BUSY_SECONDS} s", hint="wait, then try again"
         )
     if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT):
-        return StoreUnusable(
-            f"the store is damaged: {error}", hint="move its file away; a new one fills up from other relays"
-        )
+        return _damaged(str(error))
     return StoreUnusable(f"the store cannot be used: {error}", hint="see that its folder can be read and written")
 
 
-@contextmanager
-def _left_for_later() -> Iterator[None]:
-    """Go on reading when damage cannot be cleared away now; it is met again."""
-    with suppress(StoreFull, StoreUnusable):
-        yield
+def _damaged(how: str) -> StoreUnusable:
+    return StoreUnusable(
+        f"the store is damaged: {how}", hint="move its file away; a new one fills up from other relays"
+    )

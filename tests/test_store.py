@@ -1,0 +1,478 @@
+"""What is SQLite's own: the file, its limits, its damage, and processes that die while they write."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from meshrelay import migrations
+from meshrelay.core.envelope import KEY_SIZE, SignedItem
+from meshrelay.errors import StoreFull, StoreUnusable
+from meshrelay.store import BYTES_AT_ONCE, REMEMBERED, Store
+from tests.store.making import NOON, Author, unsigned_items
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "items.db"
+
+
+def _sql(path: Path, statement: str, *arguments: object) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(path)) as db, db:
+        return db.execute(statement, arguments).fetchall()
+
+
+# The file
+
+
+def test_a_new_file_is_private_and_can_shrink(path: Path) -> None:
+    store = Store.open(path)
+    store.put_many([Author(1).says()], received=NOON)
+    assert {entry.name: entry.stat().st_mode & 0o777 for entry in path.parent.iterdir()} == {
+        name: 0o600 for name in ("items.db", "items.db-wal", "items.db-shm", "items.db.lock")
+    }
+    store.close()
+    assert _sql(path, "PRAGMA auto_vacuum") == [(2,)]
+    assert _sql(path, "PRAGMA journal_mode") == [("wal",)]
+    assert _sql(path, "PRAGMA page_size") == [(migrations.PAGE_SIZE,)]
+    assert _sql(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_the_writing_connection_waits_for_the_disk(path: Path) -> None:
+    with closing(Store.open(path)) as store:
+        assert store._writer.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert store._writer.execute("PRAGMA busy_timeout").fetchone() == (10_000,)
+
+
+def test_a_file_of_a_newer_version_is_left_alone(path: Path) -> None:
+    Store.open(path).close()
+    _sql(path, "INSERT INTO _sqlite_migrations (migration_set, name) VALUES ('meshrelay-items', '_later')")
+    with pytest.raises(StoreUnusable, match="newer"):
+        Store.open(path)
+
+
+def test_a_file_that_is_no_database_is_left_alone(path: Path) -> None:
+    path.write_bytes(b"some other file" * 1000)
+    with pytest.raises(StoreUnusable) as caught:
+        Store.open(path)
+    assert caught.value.hint
+    assert path.read_bytes() == b"some other file" * 1000
+
+
+def test_a_cursor_too_far_behind_asks_for_a_reload(path: Path) -> None:
+    with closing(Store.open(path)) as store:
+        _, cursor = store.keys()
+        item = Author(1).says()
+        store.put_many([item], received=NOON)
+        store.remove([item.id])
+        _sql(path, "UPDATE state SET sequence = ?", REMEMBERED)
+        assert not store.changes(cursor).reset
+        _sql(path, "UPDATE state SET sequence = ?", REMEMBERED + 1)
+        assert store.changes(cursor).reset
+        # What no cursor can ask for any more is forgotten.
+        _sql(path, "UPDATE state SET sequence = ?", REMEMBERED + 10)
+        store.put_many([item], received=NOON)
+        store.remove([item.id])
+        assert _sql(path, "SELECT count(*) FROM removals") == [(1,)]
+
+
+def test_a_copy_is_whole_and_private_and_knows_no_cursor_of_the_first(path: Path) -> None:
+    items = unsigned_items(300, seed=1, size=300)
+    with closing(Store.open(path)) as store:
+        store.put_many(items, received=NOON)
+        keys, cursor = store.keys()
+        target = path.with_name("copy.db")
+        store.copy_to(target)
+        assert target.stat().st_mode & 0o777 == 0o600
+        with pytest.raises(FileExistsError):
+            store.copy_to(target)
+        with closing(Store.open(target)) as copy:
+            assert copy.keys()[0] == keys
+            assert copy.changes(cursor).reset
+            assert copy.get_many([items[7].id]) == {items[7].id: items[7].data}
+        assert not store.changes(cursor).reset
+
+
+def test_removed_authors_and_targets_leave_nothing_behind(path: Path) -> None:
+    author = Author(1)
+    first = author.says("Bridge 洪水")
+    update = author.says(acts_on=[first.id, bytes(32)])
+    with closing(Store.open(path)) as store:
+        store.put_many([first, update], received=NOON)
+        store.index_backlog(10)
+        store.remove([update.id])
+        assert _sql(path, "SELECT count(*) FROM authors") == [(1,)]
+        store.remove([first.id])
+    for table in ("authors", "items", "envelopes", "targets", "texts"):
+        assert _sql(path, f"SELECT count(*) FROM {table}") == [(0,)], table
+    assert _sql(path, "SELECT rowid FROM words WHERE words MATCH 'bridge'") == []
+    assert _sql(path, "SELECT rowid FROM runs WHERE runs MATCH '\"洪水\n\"'") == []
+
+
+@pytest.mark.parametrize(
+    ("order", "extra", "index"),
+    [
+        ("pressing ASC, n ASC", "(pressing, n) > (1, 1)", "items_pressing"),
+        ("sent DESC, n DESC", "(sent, n) < (1, 1)", "items_newest"),
+    ],
+)
+def test_lists_are_read_off_an_index_without_sorting(path: Path, order: str, extra: str, index: str) -> None:
+    Store.open(path).close()
+    plan = _sql(
+        path,
+        f"EXPLAIN QUERY PLAN SELECT * FROM items INDEXED BY {index} WHERE kind = 'bulletin' AND expires > 5"
+        f" AND author NOT IN (1, 2) AND {extra} ORDER BY {order} LIMIT 50",
+    )
+    steps = [str(step[3]) for step in plan]
+    assert any(step.startswith(f"SEARCH items USING INDEX {index}") for step in steps)
+    assert not any("TEMP B-TREE" in step for step in steps)
+
+
+# Full
+
+
+def _fill(store: Store, items: list[SignedItem]) -> Iterator[bytes]:
+    for at in range(0, len(items), 50):
+        try:
+            yield from store.put_many(items[at : at + 50], received=NOON)
+        except StoreFull:
+            return
+
+
+def test_a_full_store_refuses_and_keeps_what_it_has(path: Path) -> None:
+    items = unsigned_items(2000, seed=1)
+    with closing(Store.open(path, max_bytes=1_500_000)) as store:
+        stored = list(_fill(store, items))
+        assert 100 < len(stored) < 700
+        with pytest.raises(StoreFull) as caught:
+            store.put_many(items[len(stored) : len(stored) + 50], received=NOON)
+        assert caught.value.hint
+        assert set(store.get_many(item.id for item in items)) == set(stored)
+        assert store.usage().bytes <= 1_500_000
+        assert store.page(order="urgent", limit=5).rows
+        store.remove(stored[:100])
+        assert len(store.put_many(items[-50:], received=NOON)) == 50
+    assert _sql(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_of_a_long_sequence_each_stored_item_is_whole(path: Path) -> None:
+    items = unsigned_items(1000, seed=1)
+    with closing(Store.open(path, max_bytes=1_500_000)) as store:
+        _, cursor = store.keys()
+        with pytest.raises(StoreFull):
+            store.put_many(items, received=NOON)
+        held = store.get_many(item.id for item in items)
+        assert held == {item.id: item.data for item in items if item.id in held}
+        assert {change.id for change in store.changes(cursor).rows} == set(held)
+
+
+def test_a_large_batch_is_cut_by_bytes_too(path: Path) -> None:
+    items = unsigned_items(60, seed=1, size=60_000)
+    with closing(Store.open(path)) as store:
+        commits: list[str] = []
+        store._writer.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+        store.put_many(items, received=NOON)
+    assert len(commits) == -(-60 // (BYTES_AT_ONCE // 60_000))
+
+
+def _run(program: str, *arguments: object, limit: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        cwd=Path(__file__).parent.parent,
+        preexec_fn=limit,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+FILL = """
+import sys
+from pathlib import Path
+from meshrelay.errors import StoreFull
+from meshrelay.store import Store
+from tests.store.making import NOON, unsigned_items
+
+items = unsigned_items(3000, seed=1)
+store = Store.open(Path(sys.argv[1]))
+try:
+    for at in range(0, len(items), 50):
+        for item in store.put_many(items[at : at + 50], received=NOON):
+            print(item.hex())
+except StoreFull as error:
+    print("full:", error)
+    assert store.page(order="urgent", limit=5).rows
+"""
+
+
+def test_a_disk_that_takes_no_more_is_a_full_store(path: Path) -> None:
+    """A limit on file sizes fails the write itself, as a full disk does."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
+
+    done = _run(FILL, path, limit=limit)
+    *stored, last = done.stdout.split("\n")[:-1]
+    assert last.startswith("full:"), done.stderr
+    with closing(Store.open(path)) as store:
+        assert {item.hex() for item in store.get_many(map(bytes.fromhex, stored))} == set(stored)
+    assert _sql(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+@pytest.mark.netns
+def test_a_full_file_system_is_a_full_store(tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", small], check=True)
+    try:
+        done = _run(FILL, small / "items.db")
+        *stored, last = done.stdout.split("\n")[:-1]
+        assert last.startswith("full:"), done.stderr
+        shutil.copy(small / "items.db", tmp_path)
+        if (small / "items.db-wal").exists():
+            shutil.copy(small / "items.db-wal", tmp_path)
+    finally:
+        subprocess.run(["umount", small], check=True)
+    with closing(Store.open(tmp_path / "items.db")) as store:
+        assert {item.hex() for item in store.get_many(map(bytes.fromhex, stored))} == set(stored)
+
+
+# Damage
+
+
+def test_a_damaged_envelope_leaves_the_store_and_the_feed_says_so(path: Path) -> None:
+    author = Author(1)
+    items = [author.says(f"Bridge {number}") for number in range(3)]
+    with closing(Store.open(path)) as store:
+        store.put_many(items, received=NOON)
+        store.index_backlog(10)
+        _, cursor = store.keys()
+        bad = bytearray(items[1].data)
+        bad[100] ^= 1
+        _sql(path, "UPDATE envelopes SET data = ? WHERE n = 2", bytes(bad))
+        assert set(store.get_many(item.id for item in items)) == {items[0].id, items[2].id}
+        assert store.headers([items[1].id]) == {}
+        (change,) = store.changes(cursor).rows
+        assert (change.id, change.key, change.gone) == (items[1].id, items[1].key, True)
+        assert items[1].id not in store.search("bridge", limit=10)
+        assert store.put_many([items[1]], received=NOON) == (items[1].id,)
+
+
+def test_a_lost_envelope_is_damage_too(path: Path) -> None:
+    item = Author(1).says()
+    with closing(Store.open(path)) as store:
+        store.put_many([item], received=NOON)
+        _sql(path, "DELETE FROM envelopes")
+        assert store.get_many([item.id]) == {}
+        assert store.headers([item.id]) == {}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "author = author + 1",
+        "expires = expires + 1",
+        "sent = sent + 1",
+        "severity = 'Minor'",
+        "severity = CAST(x'ff41' AS TEXT)",
+        "kind = 'revocation'",
+        "key = x'00'",
+        "id = zeroblob(32)",
+        "drill = 1",
+        "targets = zeroblob(31)",
+        "received = 0",
+        "digest = zeroblob(32)",
+        "checksum = checksum + 1",
+        "msg_type = NULL",
+    ],
+)
+def test_a_damaged_header_leaves_the_store_and_all_followers_reload(path: Path, change: str) -> None:
+    one, other, third = Author(1), Author(2), Author(3)
+    items = [one.says(), other.says(), third.says()]
+    with closing(Store.open(path)) as store:
+        store.put_many(items, received=NOON)
+        _, cursor = store.keys()
+        _sql(path, f"UPDATE items SET {change} WHERE n = 2")
+        seen = {held.header.id for held in store.page(order="urgent", limit=10).rows}
+        seen |= store.headers(item.id for item in items).keys()
+        store.scrub()
+        assert seen == {items[0].id, items[2].id}
+        assert store.changes(cursor).reset
+        keys, _ = store.keys()
+        assert keys == b"".join(sorted((items[0].key, items[2].key)))
+        assert store.put_many(items, received=NOON) == (items[1].id,)
+
+
+def test_a_damaged_name_of_an_author_takes_their_items_along(path: Path) -> None:
+    one, other = Author(1).says(), Author(2).says()
+    with closing(Store.open(path)) as store:
+        store.put_many([one, other], received=NOON)
+        _sql(path, "UPDATE authors SET key = zeroblob(32) WHERE key = ?", one.author)
+        assert [held.header for held in store.page(order="urgent", limit=10).rows] == [other.header]
+
+
+def test_scrubbing_finds_damage_that_nobody_reads(path: Path) -> None:
+    items = unsigned_items(100, seed=1, size=200)
+    with closing(Store.open(path)) as store:
+        store.put_many(items, received=NOON)
+        _sql(path, "UPDATE envelopes SET data = zeroblob(200) WHERE n % 10 = 0")
+        places, after = 0, store.scrub(limit=30)
+        while after is not None:
+            places, after = places + 1, store.scrub(after=after, limit=30)
+        assert places == 3
+        assert len(store.keys()[0]) == 24 * 90
+
+
+def test_bits_flipped_in_the_file_never_change_what_comes_out(path: Path) -> None:
+    """Damage may cost items, or the whole file; it never shows as an item."""
+    author = Author(1)
+    items = {
+        item.id: item for item in (author.says(f"Bridge {number} 洪水", sent=NOON + number) for number in range(60))
+    }
+    with closing(Store.open(path)) as store:
+        store.put_many(list(items.values()), received=NOON)
+        store.index_backlog(100)
+        _, cursor = store.keys()
+    keys = [item.key for item in items.values()]
+    whole, dice, lost, unusable = path.read_bytes(), random.Random(3), 0, 0
+    for _ in range(40):
+        damaged = bytearray(whole)
+        for _ in range(dice.choice((1, 8, 64))):
+            damaged[dice.randrange(len(damaged))] ^= 1 << dice.randrange(8)
+        path.write_bytes(damaged)
+        for beside in ("-wal", "-shm"):
+            path.with_name(path.name + beside).unlink(missing_ok=True)
+        try:
+            with closing(Store.open(path)) as store:
+                listed = [held.header for held in store.page(order="newest", limit=100).rows]
+                assert all(items[header.id].header == header for header in listed)
+                out = store.get_many(items)
+                assert all(items[item].data == data for item, data in out.items())
+                store.search("bridge", limit=100)
+                store.search("洪水", limit=100)
+                assert all(items[held.header.id].header == held.header for held in store.headers(items).values())
+                assert all(items[header.id].key == key for key, header in store.by_key(keys).items())
+                for shown in store.page(order="urgent", limit=7, authors=[author.public]).rows:
+                    assert items[shown.header.id].header == shown.header
+                assert all(items[act.header.id].header == act.header for act in store.acting_on(items))
+                store.changes(cursor)
+                store.statements()
+                store.highest_seq(author.public, author.stream)
+                store.find_prefix("a", limit=50)
+                store.index_backlog(100)
+                store.scrub()
+                assert len(store.keys()[0]) % KEY_SIZE == 0
+                assert store.usage().items >= 0
+                lost += len(items) - len(out)
+                store.put_many(list(items.values()), received=NOON)
+                store.remove(items)
+        except StoreUnusable:
+            unusable += 1
+    assert lost > 0
+    assert unusable < 40
+
+
+# Processes that die
+
+WRITE = """
+import sys
+from pathlib import Path
+from meshrelay.store import Store
+from tests.store.making import NOON, unsigned_items
+
+store = Store.open(Path(sys.argv[1]))
+items = unsigned_items(20_000, seed=int(sys.argv[2]), size=400)
+for at in range(0, len(items), 40):
+    new = store.put_many(items[at : at + 40], received=NOON)
+    sys.stdout.write("".join(item.hex() + "\\n" for item in new))
+    sys.stdout.flush()
+    if at % 200 == 0:
+        store.index_backlog(100)
+        store.remove(item.id for item in items[at : at + 5])
+"""
+
+
+def _kill_while_writing(path: Path, *, round_: int, lines: int) -> set[bytes]:
+    """Return the ids a child acknowledged before it was killed."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", WRITE, str(path), str(round_)],
+        cwd=Path(__file__).parent.parent,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    seen = [child.stdout.readline() for _ in range(lines)]
+    os.kill(child.pid, signal.SIGKILL)
+    rest, _ = child.communicate()
+    whole = re.findall("^[0-9a-f]{64}$", "".join(seen) + rest, re.MULTILINE)
+    return {bytes.fromhex(line) for line in whole}
+
+
+@pytest.mark.parametrize("rounds", [3, pytest.param(100, marks=pytest.mark.full)])
+def test_nothing_acknowledged_is_lost_when_the_writer_is_killed(path: Path, rounds: int) -> None:
+    dice, acknowledged = random.Random(rounds), set[bytes]()
+    with closing(Store.open(path)) as watcher:
+        _, cursor = watcher.keys()
+        followed: set[bytes] = set()
+        for round_ in range(rounds):
+            acknowledged |= _kill_while_writing(path, round_=round_, lines=dice.randrange(1, 900))
+            while (changes := watcher.changes(cursor)).rows:
+                for change in changes.rows:
+                    (followed.discard if change.gone else followed.add)(change.key)
+                cursor = changes.cursor
+            with closing(Store.open(path)) as store:
+                keys, _ = store.keys()
+                assert keys == b"".join(sorted(followed))
+                missing = acknowledged - store.get_many(acknowledged).keys()
+                removed = {row[0] for row in _sql(path, "SELECT id FROM removals")}
+                assert missing <= removed
+                store.index_backlog(100_000)
+        assert len(acknowledged) > rounds
+    assert _sql(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_lock_that_another_process_keeps_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meshrelay.store.BUSY_SECONDS", 0.05)
+    with closing(Store.open(path)) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnusable, match="another process"):
+            store.put_many([Author(1).says()], received=NOON)
+        assert store.page(order="urgent", limit=5).rows == ()
+        other.execute("ROLLBACK")
+        assert len(store.put_many([Author(1).says()], received=NOON)) == 1
+
+
+OPEN = """
+import sys
+from pathlib import Path
+from meshrelay.store import Store
+from tests.store.making import NOON, Author
+
+store = Store.open(Path(sys.argv[1]))
+assert len(store.put_many([Author(int(sys.argv[2])).says()], received=NOON)) == 1
+"""
+
+
+def test_several_processes_may_make_the_file_at_once(path: Path) -> None:
+    children = [
+        subprocess.Popen([sys.executable, "-c", OPEN, str(path), str(number)], cwd=Path(__file__).parent.parent)
+        for number in range(3)
+    ]
+    assert [child.wait(timeout=60) for child in children] == [0, 0, 0]
+    with closing(Store.open(path)) as store:
+        assert store.usage().items == 3
+    assert _sql(path, "PRAGMA auto_vacuum") == [(2,)]
