@@ -217,12 +217,13 @@ class Node:
         self._stack.push_async_callback(server.stop)
         await self._serve(reader.app, self._reader_listener)
         await self._serve(desk, self._desk_listener)
-        self._run("watch", self._watch())
-        self._run("search index", self._feed_search())
-        self._run("housekeeping", self._keep_house())
+        # Ended last to first: who tells others of changes ends before those who hear of them.
         self._run("spread", self.spread.run())
         if discovery is not None:
             self._run("discovery", discovery.run())
+        self._run("search index", self._feed_search())
+        self._run("housekeeping", self._keep_house())
+        self._run("watch", self._watch())
 
     async def _serve(self, app: web.Application, listener: Listener) -> None:
         runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=2.0, **SERVER_OPTIONS)

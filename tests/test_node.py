@@ -1,0 +1,160 @@
+"""One running relay on loopback: the folder, the ports, and what other processes write."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import stat
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from meshrelay import folder
+from meshrelay.core.trust import Anchor
+from meshrelay.errors import AlreadyRunning, Refusal
+from meshrelay.local import Local
+from meshrelay.node import Node, open_listener
+from meshrelay.settings import Settings, load
+from meshrelay.store import Store
+from tests.processes import author_keys, made_items
+
+NOW = 1_900_000_000
+LOOPBACK = {"reader": "127.0.0.1:0", "peers": "127.0.0.1:0", "desk": "127.0.0.1:0", "discovery": False}
+
+Start = Callable[..., Awaitable[Node]]
+
+
+@pytest.fixture
+async def start(tmp_path: Path) -> AsyncIterator[Start]:
+    """Start relays that the test need not stop."""
+    started: list[Node] = []
+
+    async def one(data: Path = tmp_path / "data", **flags: Any) -> Node:
+        node = Node(load(data, flags=LOOPBACK | flags), clock=lambda: NOW)
+        await node.start()
+        started.append(node)
+        return node
+
+    yield one
+    for node in started:
+        await node.stop()
+
+
+async def until(look: Callable[[], bool], seconds: float = 5.0) -> float:
+    begun = time.monotonic()
+    while not look():
+        assert time.monotonic() - begun < seconds, "not in time"
+        await asyncio.sleep(0.01)
+    return time.monotonic() - begun
+
+
+async def get_json(url: str) -> Any:
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        assert answer.status == 200, await answer.text()
+        return json.loads(await answer.text())
+
+
+async def test_run_json_says_where_it_runs_and_goes_when_it_stops(start: Start, tmp_path: Path) -> None:
+    node = await start()
+    found = folder.running(tmp_path / "data")
+    assert found is not None
+    assert found.readers == node.reader_addresses()
+    assert stat.S_IMODE((tmp_path / "data" / "run.json").stat().st_mode) == 0o600
+    await node.stop()
+    assert folder.running(tmp_path / "data") is None
+    assert not (tmp_path / "data" / "run.json").exists()
+
+
+async def test_a_second_relay_on_one_folder_is_refused_and_told_of_the_first(start: Start) -> None:
+    node = await start()
+    with pytest.raises(AlreadyRunning, match=node.reader_addresses()[0]):
+        await start()
+    await node.stop()
+    await start()
+
+
+async def test_a_run_json_left_by_a_killed_relay_is_not_believed(start: Start, tmp_path: Path) -> None:
+    node = await start()
+    left = (tmp_path / "data" / "run.json").read_text()
+    await node.stop()
+    (tmp_path / "data" / "run.json").write_text(left)
+    assert folder.running(tmp_path / "data") is None
+
+
+async def test_what_another_process_writes_is_on_the_pages_within_a_second(start: Start, tmp_path: Path) -> None:
+    node = await start()
+    other = Store.open(tmp_path / "data" / "store.db")
+    (item,) = made_items(1, now=NOW)
+    other.put_many([item], received=NOW)
+    other.close()
+    assert await until(lambda: item.key in node.index.keys) < 1.0
+    document = await get_json(f"{node.reader_addresses()[0]}api/v1/bulletins")
+    assert [one["id"] for one in document["bulletins"]] == [item.id.hex()]
+
+
+async def test_an_anchor_that_another_process_adds_counts_within_a_second(start: Start, tmp_path: Path) -> None:
+    node = await start()
+    (item,) = made_items(1, now=NOW)
+    await node.write(node.relay.receive_many, [item.data], now=NOW)
+    other = Local.open(tmp_path / "data" / "local.db")
+    other.add_anchor(Anchor(author_keys()[0], "Clinic", NOW))
+    other.close()
+    assert await until(lambda: author_keys()[0] in node.relay.trust.known) < 1.0
+    document = await get_json(f"{node.reader_addresses()[0]}api/v1/bulletins?known=true")
+    assert [one["id"] for one in document["bulletins"]] == [item.id.hex()]
+
+
+async def test_what_was_received_becomes_searchable(start: Start) -> None:
+    node = await start()
+    items = list(made_items(300, now=NOW))
+    await node.write(node.relay.receive_many, [item.data for item in items], now=NOW)
+    await until(lambda: len(node.relay.store.search("Notice 299", limit=5)) == 1)
+
+
+async def test_a_first_start_names_the_relay_and_keeps_the_name(start: Start, tmp_path: Path) -> None:
+    node = await start()
+    name = node.settings.name
+    assert name
+    assert name not in socket.gethostname()
+    await node.stop()
+    assert (await start()).settings.name == name
+
+
+async def test_private_means_loopback_and_no_discovery(start: Start) -> None:
+    node = await start(private=True, reader="*:0", peers="*:0", discovery=True)
+    assert all(address.startswith("http://127.0.0.1:") for address in node.reader_addresses())
+    assert not any(task.get_name() == "discovery" for task in asyncio.all_tasks())
+
+
+def test_a_taken_port_moves_only_where_it_may() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(Refusal, match="is taken") as refused:
+            open_listener("reader", "127.0.0.1", port, may_move=False)
+        assert "--reader" in refused.value.hint
+        moved = open_listener("reader", "127.0.0.1", port, may_move=True)
+        assert moved.port > port
+        moved.close()
+
+
+async def test_the_ports_of_the_first_start_are_kept(tmp_path: Path) -> None:
+    first = Node(Settings(tmp_path / "data", name="One", discovery=False), clock=lambda: NOW)
+    await first.start()
+    reader = load(tmp_path / "data").reader
+    assert reader.startswith("*:")
+    second = Node(Settings(tmp_path / "other", name="Two", discovery=False), clock=lambda: NOW)
+    await second.start()
+    assert load(tmp_path / "other").reader != reader
+    await second.stop()
+    await first.stop()
+    again = Node(load(tmp_path / "other", flags={"discovery": False}), clock=lambda: NOW)
+    await again.start()
+    assert again.reader_addresses() == second.reader_addresses()
+    await again.stop()
