@@ -14,15 +14,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
-from typing import Any, TypeVar
+from operator import lt
+from typing import Any
 
 from meshrelay.core import fields
 from meshrelay.core.encoding import Value, encode
 from meshrelay.core.fields import Fields, wrong
 from meshrelay.errors import Reason
-
-E = TypeVar("E", bound=StrEnum)
 
 MAX_LIFE = 90 * 86400
 """A bulletin expires at most this many seconds after it was signed."""
@@ -303,6 +301,10 @@ _radius = fields.integer(0, 20_040_000, Reason.PLACE)
 _size = fields.integer(0, MAX_NUMBER)
 _LONG, _LINE = fields.text(60_000), fields.text(1_000)
 _VALUE = fields.text(10_000, empty=True)
+_msg_type, _status = fields.word_of(MsgType), fields.word_of(Status)
+_category, _response = fields.word_of(Category), fields.word_of(Response)
+_urgency, _severity, _certainty = fields.word_of(Urgency), fields.word_of(Severity), fields.word_of(Certainty)
+_origin_kind, _xml_signature = fields.word_of(OriginKind), fields.word_of(XmlSignature)
 
 _TEXT_FIELDS = (
     (1, "headline", _LINE),
@@ -363,16 +365,16 @@ def from_payload(entries: Mapping[int, Any]) -> Bulletin:
             stream=f.take(_STREAM, "stream", fields.raw(8)),
             seq=f.take(_SEQ, "seq", _seq),
             prev=f.take_optional(_PREV, "prev", _id),
-            live=f.take_list(_LIVE, "live", _seq, most=MAX_LIVE),
+            live=f.take_optional(_LIVE, "live", _live_in) or (),
         ),
         org=f.take_optional(_ORG, "org", _id),
-        msg_type=MsgType(f.take(_MSG_TYPE, "msgType", fields.one_of(list(MsgType)))),
-        status=Status(f.take(_STATUS, "status", fields.one_of(list(Status)))),
-        categories=_enums(f, _CATEGORIES, "category", Category),
-        responses=_enums(f, _RESPONSES, "responseType", Response),
-        urgency=Urgency(f.take(_URGENCY, "urgency", fields.one_of(list(Urgency)))),
-        severity=Severity(f.take(_SEVERITY, "severity", fields.one_of(list(Severity)))),
-        certainty=Certainty(f.take(_CERTAINTY, "certainty", fields.one_of(list(Certainty)))),
+        msg_type=f.take(_MSG_TYPE, "msgType", _msg_type),
+        status=f.take(_STATUS, "status", _status),
+        categories=f.take_list(_CATEGORIES, "category", _category, most=len(Category)),
+        responses=f.take_list(_RESPONSES, "responseType", _response, most=len(Response)),
+        urgency=f.take(_URGENCY, "urgency", _urgency),
+        severity=f.take(_SEVERITY, "severity", _severity),
+        certainty=f.take(_CERTAINTY, "certainty", _certainty),
         effective=f.take_optional(_EFFECTIVE, "effective", fields.time),
         onset=f.take_optional(_ONSET, "onset", fields.time),
         expires=f.take(_EXPIRES, "expires", fields.time),
@@ -400,8 +402,8 @@ def _check_whole(b: Bulletin) -> None:
         wrong("expires", "not after sent, or more than 90 days after it", Reason.TIME)
     if b.chain.seq == 1 and b.chain.prev is not None:
         wrong("prev", "the first of a stream has none")
-    if any(a >= z for a, z in pairwise((*b.chain.live, b.chain.seq))):
-        wrong("live", "not ascending, or not below seq")
+    if b.chain.live and b.chain.live[-1] >= b.chain.seq:
+        wrong("live", "not below seq")
     if not b.texts and b.msg_type is not MsgType.CANCEL:
         wrong("texts", "missing")
     if not b.categories:
@@ -422,9 +424,13 @@ def _present(optional: dict[int, Value | None]) -> dict[int, Value]:
     }
 
 
-def _enums(f: Fields, key: int, name: str, words: type[E]) -> tuple[E, ...]:
-    read = fields.one_of(list(words))
-    return tuple([words(word) for word in f.take_list(key, name, read, most=len(words))])
+def _live_in(value: object, name: str) -> tuple[int, ...]:
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_LIVE:
+        wrong(name, f"not a list of 1 to {MAX_LIVE} numbers")
+    fields.integers(value, name, 1, MAX_NUMBER)
+    if not all(map(lt, value, value[1:])):
+        wrong(name, "not ascending")
+    return tuple(value)
 
 
 def _text_out(text: Text) -> dict[int, Value]:
@@ -492,7 +498,10 @@ def _area_in(value: object, name: str) -> Area:
 def _polygon_in(value: object, name: str) -> tuple[Point, ...]:
     if not isinstance(value, list) or len(value) < 8 or len(value) % 2:
         wrong(name, "has fewer than four points, or half a point", Reason.PLACE)
-    points = tuple([Point(_lat(lat, name), _lon(lon, name)) for lat, lon in zip(value[::2], value[1::2], strict=True)])
+    lats, lons = value[::2], value[1::2]
+    fields.integers(lats, name, -90_000_000, 90_000_000, Reason.PLACE)
+    fields.integers(lons, name, -180_000_000, 180_000_000, Reason.PLACE)
+    points = tuple(map(Point, lats, lons))
     if points[0] != points[-1]:
         wrong(name, "not closed", Reason.PLACE)
     return points
@@ -547,7 +556,7 @@ def _origin_out(origin: Origin) -> dict[int, Value]:
 
 def _origin_in(value: object, name: str) -> Origin:
     f = Fields(value, name)
-    kind = OriginKind(f.take(0, "origin.kind", fields.one_of(list(OriginKind))))
+    kind = f.take(0, "origin.kind", _origin_kind)
     origin = Origin(
         kind=kind,
         checked=f.take_optional(1, "origin.checked", fields.true) or False,
@@ -557,7 +566,7 @@ def _origin_in(value: object, name: str) -> Origin:
         onset=f.take_optional(5, "origin.onset", _LINE) or "",
         expires=f.take_optional(6, "origin.expires", _LINE) or "",
         digest=f.take_optional(7, "origin.digest", _id),
-        signature=f.take_optional(8, "origin.signature", _signature_in),
+        signature=f.take_optional(8, "origin.signature", _xml_signature),
     )
     f.end()
     if origin == Origin():
@@ -565,7 +574,3 @@ def _origin_in(value: object, name: str) -> Origin:
     if (kind is OriginKind.CAP) != (origin.identity is not None):
         wrong(name, "the identity of a CAP message goes with the kind cap, and only with it")
     return origin
-
-
-def _signature_in(value: object, name: str) -> XmlSignature:
-    return XmlSignature(fields.one_of(list(XmlSignature))(value, name))

@@ -10,6 +10,7 @@ with the reason ``encoding`` or ``text``. Source: docs/spec/item.md, "Encoding".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -28,15 +29,14 @@ MAX_TEXT_KEY = 35
 """The longest text used as a map key, in bytes: BCP 47 asks for 35."""
 
 _UINT, _NINT, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
-_FALSE, _TRUE = 20, 21
-_FORBIDDEN_TEXT = {
-    *range(0x0A),
-    *range(0x0B, 0x20),
-    *range(0x7F, 0xA0),
-    *range(0x202A, 0x202F),
-    *range(0x2066, 0x206A),
-}
-_FORBIDDEN_CHARS = frozenset(map(chr, _FORBIDDEN_TEXT))
+_ONE_BYTE_MORE, _EIGHT_BYTES_MORE = 24, 27
+_SCALARS = bytearray(256)
+"""By its first byte, how many bytes a number or a boolean has; 0 for everything else."""
+for _major in (_UINT, _NINT):
+    _SCALARS[_major << 5 : _major + 1 << 5] = bytes([*[1] * 24, 2, 3, 5, 9, *[0] * 4])
+_SCALARS[0xF4] = _SCALARS[0xF5] = 1
+# C0 but newline, DEL and C1, the embeddings, overrides and isolates of writing direction.
+_FORBIDDEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def encode(value: Value) -> bytes:
@@ -103,7 +103,8 @@ def skip(data: bytes, start: int) -> int:
 
 def is_clean_text(text: str) -> bool:
     """Tell whether `text` has no control characters but newline, and no overrides of writing direction."""
-    return text.isprintable() or _FORBIDDEN_CHARS.isdisjoint(text)
+    # Most text is printable but for newlines, and asking that is ten times faster than looking for each.
+    return text.replace("\n", " ").isprintable() or _FORBIDDEN.search(text) is None
 
 
 def _ordered(value: Value) -> Value:
@@ -140,79 +141,79 @@ def _head(data: bytes, pos: int) -> tuple[int, int, int]:
         raise InvalidItem(Reason.ENCODING, "cut off")
     first = data[pos]
     major, info = first >> 5, first & 0x1F
-    if info < 24:
+    if info < _ONE_BYTE_MORE:
         return major, info, pos + 1
-    if info > 27:
+    if info > _EIGHT_BYTES_MORE:
         raise InvalidItem(Reason.ENCODING, "an indefinite length" if info == 31 else "a reserved head")
-    width = 1 << (info - 24)
+    width = 1 << (info - _ONE_BYTE_MORE)
     end = pos + 1 + width
     if end > len(data):
         raise InvalidItem(Reason.ENCODING, "cut off")
     argument = int.from_bytes(data[pos + 1 : end], "big")
-    if major != _SIMPLE and argument < (24 if width == 1 else 1 << (4 * width)):
+    if major != _SIMPLE and argument < (_ONE_BYTE_MORE if width == 1 else 1 << (4 * width)):
         raise InvalidItem(Reason.ENCODING, "a length or number that is not in its shortest form")
     return major, argument, end
 
 
 def _scan(data: bytes) -> None:
-    """Refuse whatever the decoder must never see, before it sees it.
+    """Refuse whatever the decoder must never see, before it sees it: tags, floats, odd or unordered map keys.
 
     A decoder builds odd objects from tags and may spend long on keys that collide; this walk builds nothing
     and its time is linear in the size.
     """
-    pos = 0
-    # One frame for every open container: [items left, is map, expecting a key, the last key's encoding].
-    frames: list[list[int | bytes]] = []
-    left, is_map, at_key, last_key = 1, False, False, b""
-    end = len(data)
-    while True:
-        while not left:
-            if not frames:
-                if pos != end:
-                    raise InvalidItem(Reason.ENCODING, "bytes after the end")
-                return
-            left, is_map, at_key, last_key = frames.pop()  # type: ignore[assignment]
-        left -= 1
-        start = pos
-        major, argument, pos = _head(data, pos)
-        if is_map:
-            if (
-                at_key
-                and not (major == _UINT and argument <= MAX_INT_KEY)
-                and not (major == _TEXT and 0 < argument <= MAX_TEXT_KEY)
-            ):
-                raise InvalidItem(Reason.ENCODING, "a map key that is neither a small number nor a language tag")
-            at_key = not at_key
-        if major in (_BYTES, _TEXT):
-            content, pos = pos, pos + argument
-            if pos > end:
-                raise InvalidItem(Reason.ENCODING, "cut off")
-            if major == _TEXT:
-                _check_text(data[content:pos])
-        elif major in (_ARRAY, _MAP):
-            if argument > end - pos:
-                raise InvalidItem(Reason.ENCODING, "cut off")
-            if len(frames) + 1 > MAX_DEPTH:
-                raise InvalidItem(Reason.ENCODING, f"nested deeper than {MAX_DEPTH}")
-            frames.append([left, is_map, at_key, last_key])
-            is_map = at_key = major == _MAP
-            left, last_key = argument * 2 if is_map else argument, b""
-            continue
-        elif major == _TAG:
-            raise InvalidItem(Reason.ENCODING, "a tag")
-        elif major == _SIMPLE and (argument not in (_FALSE, _TRUE) or pos != start + 1):
-            raise InvalidItem(Reason.ENCODING, "a float or a simple value other than true and false")
-        if is_map and not at_key:
-            key = data[start:pos]
-            if key <= last_key:
-                raise InvalidItem(Reason.ENCODING, "map keys out of order or twice")
-            last_key = key
-
-
-def _check_text(raw: bytes) -> None:
+    texts: list[bytes] = []
     try:
-        text = raw.decode()
+        end = _walk(data, 0, 0, texts)
+    except IndexError as error:
+        raise InvalidItem(Reason.ENCODING, "cut off") from error
+    if end != len(data):
+        raise InvalidItem(Reason.ENCODING, "cut off" if end > len(data) else "bytes after the end")
+    try:
+        # All at once is several times faster; the newlines between them belong to no longer character.
+        text = b"\n".join(texts).decode()
     except UnicodeDecodeError as error:
         raise InvalidItem(Reason.TEXT, "not UTF-8") from error
     if not is_clean_text(text):
         raise InvalidItem(Reason.TEXT, "control characters or overrides of writing direction")
+
+
+def _walk(data: bytes, start: int, depth: int, texts: list[bytes]) -> int:
+    """Return where the value at `start` ends, and add its texts; what is cut off ends late or in IndexError."""
+    if scalar := _SCALARS[data[start]]:
+        return start + scalar
+    major, argument, pos = data[start] >> 5, data[start] & 0x1F, start + 1
+    if argument >= _ONE_BYTE_MORE:
+        major, argument, pos = _head(data, start)
+    if major == _TEXT:
+        texts.append(data[pos : pos + argument])
+        return pos + argument
+    if major == _BYTES:
+        return pos + argument
+    if major not in (_ARRAY, _MAP):
+        raise InvalidItem(Reason.ENCODING, "a tag, a float, or a simple value other than true and false")
+    if depth == MAX_DEPTH:
+        raise InvalidItem(Reason.ENCODING, f"nested deeper than {MAX_DEPTH}")
+    last_key = b""
+    for _ in range(argument):
+        if major == _MAP:
+            key_at = pos
+            pos = pos + 1 if data[pos] < _ONE_BYTE_MORE else _walk_key(data, pos, texts)
+            key = data[key_at:pos]
+            if key <= last_key:
+                raise InvalidItem(Reason.ENCODING, "map keys out of order or twice")
+            last_key = key
+        # Without a call for each scalar, since long lists are lists of numbers.
+        scalar = _SCALARS[data[pos]]
+        pos = pos + scalar if scalar else _walk(data, pos, depth + 1, texts)
+    return pos
+
+
+def _walk_key(data: bytes, start: int, texts: list[bytes]) -> int:
+    """Return where the map key at `start` ends, and add it if it is text."""
+    major, argument, pos = _head(data, start)
+    if major == _UINT and argument <= MAX_INT_KEY:
+        return pos
+    if major == _TEXT and 0 < argument <= MAX_TEXT_KEY:
+        texts.append(data[pos : pos + argument])
+        return pos + argument
+    raise InvalidItem(Reason.ENCODING, "a map key that is neither a small number nor a language tag")

@@ -26,11 +26,18 @@ VERSION = 1
 KEY_SIZE = 24
 """Bytes of a reconciliation key."""
 
-# tag 18, array of 4, protected = {1: -8, 4: kid} as a byte string of 38, kid of 32.
-_PREFIX = bytes.fromhex("d2845826a2012704 5820".replace(" ", ""))
-_PAYLOAD_AT = len(_PREFIX) + PUBLIC_KEY_SIZE
+# The protected header {1: -8, 4: kid} as a byte string of 38, up to the kid of 32.
+_PROTECTED = bytes.fromhex("5826 a2 01 27 04 5820")
+# Tag 18, array of 4, the protected header; after the kid the empty unprotected header.
+_PREFIX = bytes.fromhex("d2 84") + _PROTECTED
+_UNPROTECTED = bytes.fromhex("a0")
+_PAYLOAD_AT = len(_PREFIX) + PUBLIC_KEY_SIZE + len(_UNPROTECTED)
 _SIGNATURE_HEAD = bytes.fromhex("5840")
 _TAIL = len(_SIGNATURE_HEAD) + SIGNATURE_SIZE
+# What stands before the key and around it in the two arrays that are signed and hashed.
+_SIGNED = bytes.fromhex("84") + encode("Signature1") + _PROTECTED
+_HASHED = bytes.fromhex("83") + encode("meshrelay/1 id") + _PROTECTED
+_CONTEXT = encode(CONTEXT)
 
 
 class Kind(StrEnum):
@@ -118,7 +125,7 @@ class Envelope:
 
 def seal(author: bytes, payload: bytes, signature: bytes) -> bytes:
     """Put the parts together."""
-    return _PREFIX + author + b"\xa0" + encode(payload) + _SIGNATURE_HEAD + signature
+    return _PREFIX + author + _UNPROTECTED + encode(payload) + _SIGNATURE_HEAD + signature
 
 
 def open_envelope(data: bytes) -> Envelope:
@@ -128,24 +135,32 @@ def open_envelope(data: bytes) -> Envelope:
     if not data.startswith(_PREFIX):
         raise InvalidItem(Reason.ENVELOPE, "not a COSE_Sign1 message of this protocol")
     end = len(data) - _TAIL
-    if data[end : end + 2] != _SIGNATURE_HEAD or data[_PAYLOAD_AT : _PAYLOAD_AT + 1] != b"\xa0":
+    if end < _PAYLOAD_AT or data[end : end + 2] != _SIGNATURE_HEAD or data[_PAYLOAD_AT - 1 : _PAYLOAD_AT] != b"\xa0":
         raise InvalidItem(Reason.ENVELOPE, "no empty unprotected header, or no 64-byte signature at the end")
-    author = data[len(_PREFIX) : _PAYLOAD_AT]
-    for head in (1, 2, 3):  # a byte string of up to 23, 255 or 65,535 bytes
-        payload = data[_PAYLOAD_AT + 1 + head : end]
-        if payload and data[_PAYLOAD_AT + 1 : end] == encode(payload):
-            return Envelope(author, payload, data[end + 2 :])
-    raise InvalidItem(Reason.ENVELOPE, "the payload is not one byte string that fills the message")
+    author = data[len(_PREFIX) : _PAYLOAD_AT - 1]
+    content = data[_PAYLOAD_AT:end]
+    payload = content[_head_size(content) :]
+    if not payload or encode(payload) != content:
+        raise InvalidItem(Reason.ENVELOPE, "the payload is not one byte string that fills the message")
+    return Envelope(author, payload, data[end + 2 :])
+
+
+def _head_size(content: bytes) -> int:
+    """Return how long the head of a byte string of this whole length is, at its shortest."""
+    return 1 if len(content) <= 24 else 2 if len(content) <= 257 else 3
 
 
 def to_be_signed(author: bytes, payload: bytes) -> bytes:
-    """Return the Sig_structure (RFC 9052 section 4.4)."""
-    return encode(["Signature1", _PREFIX[4:] + author, CONTEXT, payload])
+    """Return the Sig_structure (RFC 9052 section 4.4): ["Signature1", protected, external_aad, payload]."""
+    return _SIGNED + author + _CONTEXT + encode(payload)
 
 
 def item_id(author: bytes, payload: bytes) -> bytes:
-    """Return the id: the signature stays out, for a key can sign one message in many ways."""
-    return hashlib.sha256(encode(["meshrelay/1 id", _PREFIX[4:] + author, payload])).digest()
+    """Return the id, the SHA-256 of ["meshrelay/1 id", protected, payload].
+
+    The signature stays out, for a key can sign one message in many ways.
+    """
+    return hashlib.sha256(_HASHED + author + encode(payload)).digest()
 
 
 def header_of(body: Bulletin | Revocation, *, author: bytes, item: bytes, size: int) -> Header:

@@ -6,16 +6,20 @@ functions. Unknown keys are refused, so that a second meaning cannot ride along 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import NoReturn, TypeVar
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import NoReturn, TypeVar, cast
 
 from meshrelay.errors import InvalidItem, Reason
 
 T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
 
 MIN_TIME = 1
 MAX_TIME = 253_402_300_799
 """The last second of the year 9999, so that every time can be written as a date."""
+
+_ABSENT = object()
 
 
 def wrong(name: str, detail: str, reason: Reason = Reason.FIELD) -> NoReturn:
@@ -36,21 +40,20 @@ class Fields:
 
     def take(self, key: int, name: str, read: Callable[[object, str], T]) -> T:
         """Return the field that must be there."""
-        if key not in self._entries:
+        value = self._entries.pop(key, _ABSENT)
+        if value is _ABSENT:
             wrong(name, "missing")
-        return read(self._entries.pop(key), name)
+        return read(value, name)
 
     def take_optional(self, key: int, name: str, read: Callable[[object, str], T]) -> T | None:
         """Return the field, or None when it is absent."""
-        if key not in self._entries:
-            return None
-        return read(self._entries.pop(key), name)
+        value = self._entries.pop(key, _ABSENT)
+        return None if value is _ABSENT else read(value, name)
 
     def take_list(self, key: int, name: str, read: Callable[[object, str], T], *, most: int) -> tuple[T, ...]:
         """Return the list, or the empty one when it is absent; a list that is there is never empty."""
-        if key not in self._entries:
-            return ()
-        return list_of(self._entries.pop(key), name, read, most=most)
+        value = self._entries.pop(key, _ABSENT)
+        return () if value is _ABSENT else list_of(value, name, read, most=most)
 
     def end(self) -> None:
         """Refuse keys that nobody took."""
@@ -126,14 +129,24 @@ def text(most: int, *, empty: bool = False) -> Callable[[object, str], str]:
     return read
 
 
-def one_of(words: Collection[str]) -> Callable[[object, str], str]:
-    """Return a reader of one of some words."""
+def integers(values: Sequence[object], name: str, low: int, high: int, reason: Reason = Reason.FIELD) -> None:
+    """Refuse a list, not an empty one, that holds anything but integers from `low` to `high`: quick for long lists."""
+    if set(map(type, values)) != {int}:
+        wrong(name, "not integers alone")
+    numbers = cast("Sequence[int]", values)
+    if min(numbers) < low or max(numbers) > high:
+        wrong(name, f"a number that is not between {low} and {high}", reason)
 
-    def read(value: object, name: str) -> str:
+
+def word_of(words: type[E]) -> Callable[[object, str], E]:
+    """Return a reader of the words of an enumeration."""
+    members = {str(word): word for word in words}
+
+    def read(value: object, name: str) -> E:
         if not isinstance(value, str):
             wrong(name, "not text")
-        if value not in words:
-            wrong(name, f"{value[:40]!r} is not one of {', '.join(words)}")
-        return value
+        if value not in members:
+            wrong(name, f"{value[:40]!r} is not one of {', '.join(members)}")
+        return members[value]
 
     return read
