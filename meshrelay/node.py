@@ -310,17 +310,12 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """The open sockets of one address; an empty host means all addresses of this machine, IPv4 and IPv6."""
+    """The open sockets of one address, all on `port`; an empty host means every address here, IPv4 and IPv6."""
 
     key: str
     host: str
+    port: int
     sockets: tuple[socket.socket, ...]
-
-    @property
-    def port(self) -> int:
-        """The port, the same on every socket."""
-        port: int = self.sockets[0].getsockname()[1]
-        return port
 
     def places(self) -> tuple[str, ...]:
         """Return HOST:PORT for every address that others can use now; loopback only when there is nothing else."""
@@ -343,7 +338,8 @@ def open_listener(key: str, host: str, port: int, *, may_move: bool) -> Listener
     """
     for candidate in range(port, port + (PORTS_TRIED if may_move else 1)):
         try:
-            return Listener(key, host, tuple(_listen(host, candidate)))
+            sockets = tuple(_listen(host, candidate))
+            return Listener(key, host, sockets[0].getsockname()[1], sockets)
         except OSError as error:
             if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                 raise Refusal(
