@@ -96,6 +96,7 @@ class _Neighbour:
     """Moment of its last answer, by the loop's clock; `last_contact` and `settled_at` by the relay's."""
     visited: float | None = None
     greeted: float | None = None
+    failed: float | None = None
     saved: float | None = None
     last_contact: int | None = None
     settled_at: int | None = None
@@ -381,8 +382,8 @@ class Spread:
             except (PeerFault, PeerUnreachable, Refusal) as error:
                 self._fail(neighbour, error)
                 return
-        self._note(neighbour, report)
         await self._save(neighbour)
+        self._note(neighbour, report)
 
     async def _over_a_link(self, neighbour: _Neighbour, work: Callable[[Link], Awaitable[T]]) -> T:
         """Dial by the known routes until one answers, and do `work` over the link."""
@@ -418,6 +419,7 @@ class Spread:
 
     def _fail(self, neighbour: _Neighbour, error: Exception) -> None:
         neighbour.failures += 1
+        neighbour.failed = _moment()
         neighbour.error = str(error)
         log.debug("no exchange with %s: %s", neighbour.routes[0].address, error)
 
@@ -435,7 +437,8 @@ class Spread:
 
     def _status_of(self, neighbour: _Neighbour) -> PeerStatus:
         moment, total, route = _moment(), neighbour.total, neighbour.routes[0]
-        comes = neighbour.visited is not None and moment - neighbour.visited < _VISITED
+        came = neighbour.visited
+        comes = came is not None and moment - came < _VISITED and came > (neighbour.failed or 0.0)
         return PeerStatus(
             uri=str(neighbour.given or PeerAddress(route.hosts[0], route.port, neighbour.relay_id)),
             relay_id=neighbour.relay_id,
