@@ -18,11 +18,13 @@ from aiohttp_sse import EventSourceResponse, sse_response
 
 from meshrelay.web.pages import SERVICES
 from meshrelay.web.security import Refused
+from meshrelay.web.services import News
 
 MOST_FROM_ONE_ADDRESS: Final = 4
 MOST: Final = 256
 _PING_SECONDS: Final = 20
 _SEND_SECONDS: Final = 15.0
+_LOOK_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 2.0
 _LIFE_SECONDS: Final = 900.0
 _MOST_COUNTED: Final = 1000
@@ -82,10 +84,22 @@ async def events(request: web.Request) -> web.StreamResponse:
                         cursor = changes.cursor
                     new = len({row.id for row in changes.rows if not row.gone})
                     await answer.send(json.dumps({"cursor": changes.cursor, "new": new}), event="news")
-                    changed = asyncio.ensure_future(services.news.wait(seen=seen))
-                    await asyncio.wait((gone, changed), timeout=end - loop.time(), return_when=asyncio.FIRST_COMPLETED)
-                    changed.cancel()
-                    if gone.done():
+                    await _until_changed(request, gone, services.news, seen=seen, seconds=end - loop.time())
+                    if gone.done() or request.transport is None:
                         break
                     await asyncio.wait((gone,), timeout=_PAUSE_SECONDS)
         return answer
+
+
+async def _until_changed(
+    request: web.Request, gone: asyncio.Future[None], news: News, *, seen: int, seconds: float
+) -> None:
+    """Wait for news, the end of the stream or of its time; a reader who left is seen within a second."""
+    changed = asyncio.ensure_future(news.wait(seen=seen))
+    try:
+        for _ in range(max(1, int(seconds / _LOOK_SECONDS))):
+            await asyncio.wait((gone, changed), timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if gone.done() or changed.done() or request.transport is None:
+                return
+    finally:
+        changed.cancel()

@@ -20,7 +20,7 @@ from aiohttp import web
 from meshrelay.web.security import compress
 from meshrelay.web.services import Services
 from meshrelay.web.view import Page
-from meshrelay.words import PAGE_LANGUAGES, Choice, Words, direction, negotiate, own_name
+from meshrelay.words import Choice, Words, direction, negotiate, own_name, page_languages
 
 SERVICES: Final = web.AppKey("services", Services)
 _TYPES: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -41,7 +41,7 @@ def set_up(app: web.Application) -> None:
         auto_reload=False,
     )
     environment.globals.update(
-        page_languages=[(tag, own_name(tag), direction(tag)) for tag in PAGE_LANGUAGES],
+        page_languages=[(tag, own_name(tag), direction(tag)) for tag in page_languages()],
         own_name=own_name,
         direction=direction,
         asset=asset,
@@ -53,7 +53,7 @@ def choice(request: web.Request) -> Choice:
     """Return what the reader of this request reads."""
     services = request.config_dict[SERVICES]
     accept = request.headers.get("Accept-Language", "")[:1000]
-    return negotiate(request.query.get("lang"), accept, default=services.default_language)
+    return negotiate(request.query.get("lang"), accept, default=services.default_language, pages=page_languages())
 
 
 def words_for(request: web.Request) -> Words:

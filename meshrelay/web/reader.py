@@ -12,6 +12,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 from aiohttp import web
@@ -29,8 +30,8 @@ from meshrelay.web.pages import SERVICES, answer, choice, page_for, render, set_
 from meshrelay.web.security import MAX_BODY, HostRule, add_headers, guard
 from meshrelay.web.services import OnThread, Services
 from meshrelay.web.view import Page, card, whole
-from meshrelay.words import Words, is_draft
-from meshrelay.words.languages import PAGE_LANGUAGES, primary
+from meshrelay.words import Words, add_folder, is_draft, page_languages
+from meshrelay.words.languages import primary
 
 ON_FRONT: Final = 25
 UNKNOWN_ON_FRONT: Final = 10
@@ -95,6 +96,8 @@ def make_reader(
     status: Callable[[], RelayStatus],
 ) -> Reader:
     """Put the reader's listener together; `read` and `write` run a function on the relay's threads."""
+    if settings.locale_dir:
+        add_folder(Path(settings.locale_dir))
     services = Services(relay, clock, read, write, status, settings)
     names = {name.lower() for name in settings.host_names}
     app = web.Application(
@@ -165,7 +168,7 @@ async def about(request: web.Request) -> web.Response:
     values = {
         "version": __version__,
         "known": [page.html(page.words.met(one.petname, since=one.since, how=one.how)) for one in known],
-        "drafts": frozenset(tag for tag in PAGE_LANGUAGES if is_draft(tag)),
+        "drafts": frozenset(tag for tag in page_languages() if is_draft(tag)),
         "chain": list(dict.fromkeys(primary(tag) for tag in page.words.texts)),
     }
     return answer(request, render(request, "about.html", page, values))
@@ -258,7 +261,7 @@ def _whole(relay: Relay, prefix: str, clock: Clock) -> tuple[Shown, tuple[Shown,
 def _languages(lists: Front, page: Page) -> list[str]:
     """Return the languages in which what is listed is written, but those of the language row."""
     tags = {text.language for one in (*lists.known.shown, *lists.unknown.shown) for text in one.bulletin.texts}
-    return sorted(tag for tag in tags if primary(tag) not in PAGE_LANGUAGES)
+    return sorted(tag for tag in tags if primary(tag) not in page_languages())
 
 
 def _warnings(status: RelayStatus, clock: Clock, words: Words) -> list[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from meshrelay.core.bulletin import Bulletin, Severity, Text
+from meshrelay.core.bulletin import Bulletin, MsgType, Severity, Text
 from meshrelay.core.keys import digits
 from meshrelay.core.trust import Author
 from meshrelay.relay import LIVE, Shown
@@ -57,6 +57,8 @@ class Card:
     ended: Markup | None
     fallback: Markup | None
     do_label: str
+    do_lead: str
+    apart: bool
     instruction: str
     description: str
     facts: tuple[Fact, ...]
@@ -121,7 +123,8 @@ def card(one: Shown, page: Page, *, whole: bool = False) -> Card:
     text = words.text_of(bulletin)
     language = text.language if text else words.language
     title = words.title_of(bulletin).text
-    over = verdict.standing not in LIVE
+    withdraws = bulletin.msg_type is MsgType.CANCEL
+    over = withdraws or verdict.standing not in LIVE
     looks, sign = _looks(one, over=over)
     grave = bulletin.severity in (Severity.EXTREME, Severity.SEVERE) and verdict.known and not over
     newest = one.by[0].body if one.by else None
@@ -139,10 +142,12 @@ def card(one: Shown, page: Page, *, whole: bool = False) -> Card:
         direction=direction(language),
         title=title,
         over=over,
-        standing=words.standing(verdict),
+        standing=words["cancels"] if withdraws else words.standing(verdict),
         ended=page.html(words.ended(verdict, one.header, by=ended_by, relay=page.relay)),
         fallback=page.html(words.fallback_note(bulletin)),
         do_label=words["do-drill" if verdict.drill else "do"],
+        do_lead=words.lead("do-drill" if verdict.drill else "do"),
+        apart=direction(language) != direction(words.language),
         instruction=_shown(text.instruction, whole=whole) if text and (whole or grave) else "",
         description=text.description if text and whole else "",
         facts=_facts(one, page, text, whole=whole),

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from meshrelay.words.catalogue import is_draft
+from meshrelay.words.catalogue import add_folder, is_draft, page_languages
 from meshrelay.words.languages import PAGE_LANGUAGES, Choice, direction, negotiate, own_name, pick
 from meshrelay.words.said import Part, Said, Sort
 from meshrelay.words.speech import Words, grouped, key_code, shortened
@@ -17,12 +17,14 @@ __all__ = [
     "Said",
     "Sort",
     "Words",
+    "add_folder",
     "direction",
     "grouped",
     "is_draft",
     "key_code",
     "negotiate",
     "own_name",
+    "page_languages",
     "pick",
     "shortened",
 ]

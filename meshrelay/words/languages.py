@@ -8,7 +8,7 @@ texts of a bulletin are tried.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -107,15 +107,18 @@ def accepted(header: str | None) -> tuple[str, ...]:
     return tuple(tag for _, _, tag in sorted(wanted)[:_MAX_ACCEPTED])
 
 
-def negotiate(asked: str | None, header: str | None, *, default: str) -> Choice:
+def negotiate(
+    asked: str | None, header: str | None, *, default: str, pages: Collection[str] = PAGE_LANGUAGES
+) -> Choice:
     """Choose by `asked` (``?lang=``), then Accept-Language, then the relay's `default`, then English.
 
+    `pages` are the languages that pages are written in.
     Texts of a bulletin are tried in the order of these wishes, then of the languages near to them (`NEAR`).
     """
     wishes = [*((asked,) if asked and is_language(asked) else ()), *accepted(header)]
     first = (*wishes, default)
     texts = _distinct((*wishes, *_chain(first[:1]), *_chain(wishes), default, *_chain((default,)), "en"))
-    page = next((base for tag in texts if (base := primary(tag)) in PAGE_LANGUAGES), "en")
+    page = next((base for tag in texts if (base := primary(tag)) in pages), "en")
     return Choice(page=page, texts=texts)
 
 

@@ -50,6 +50,7 @@ _KNOWN_BY: Final = {
     How.KEY: mark("Believed because people of this relay were given their key and took it on as known on {date}."),
 }
 _MAX_NAME = 80
+_DAY = 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,10 @@ class Words:
     def locale(self) -> Locale:
         """The rules by which dates and numbers are written."""
         return _locale(self.language)
+
+    def lead(self, key: str) -> str:
+        """Return the label with this key as a short sentence that text follows: "What to do."."""
+        return str(self._fill(mark("{label}."), label=self[key]))
 
     def severity(self, severity: Severity) -> str:
         """Return CAP's word for a severity."""
@@ -130,10 +135,10 @@ class Words:
 
     def issued(self, moment: int) -> Said:
         """Return when something was signed: "41 min ago, at 13:25"."""
-        if times.days_apart(moment, self.tz, now=self.now) == 0:
-            return self._fill(mark("{ago}, at {time}"), ago=self.ago(moment), time=self.time(moment))
         if moment > self.now:
             return self.moment(moment)
+        if self.now - moment < _DAY:
+            return self._fill(mark("{ago}, at {time}"), ago=self.ago(moment), time=self.time(moment))
         return self._fill(
             mark("{ago}, on {date} at {time}"), ago=self.ago(moment), date=self.date(moment), time=self.time(moment)
         )
@@ -153,9 +158,7 @@ class Words:
                 template = mark("until {time} tomorrow, {offset}")
             case _:
                 template = mark("until {date}, {time}, {offset}")
-        return self._fill(
-            template, time=self.time(moment), date=self.date(moment), offset=times.offset(moment, self.tz)
-        )
+        return self._fill(template, time=self.time(moment), date=self.date(moment), offset=self._offset(moment))
 
     def starting(self, moment: int) -> Said:
         """Return a beginning that is still to come: "from 18:00"."""
@@ -370,7 +373,7 @@ class Words:
             relay=name(relay),
             time=self.time(self.now),
             date=self.date(self.now),
-            offset=times.offset(self.now, self.tz),
+            offset=self._offset(self.now),
         )
 
     def all_at(self, relay: str) -> Said:
@@ -402,6 +405,9 @@ class Words:
         return Said((name(petname), Part(": "), *reason.parts))
 
     # Beneath
+
+    def _offset(self, moment: int) -> Part:
+        return Part(times.offset(moment, self.tz), Sort.CODE)
 
     def _says(self, verdict: Verdict, relay: str) -> Said:
         template = mark("{name} practises this.") if verdict.drill else mark("{name} says so.")
