@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import lt
-from typing import Any
+from typing import Any, TypeVar
 
 from meshrelay.core import fields
 from meshrelay.core.encoding import Value, encode
-from meshrelay.core.fields import Fields, wrong
+from meshrelay.core.fields import Field, Table, listed, wrong
 from meshrelay.errors import Reason
+
+E = TypeVar("E", bound=StrEnum)
 
 MAX_LIFE = 90 * 86400
 """A bulletin expires at most this many seconds after it was signed."""
@@ -294,26 +296,13 @@ _EFFECTIVE, _ONSET, _EXPIRES, _ASSUMED, _REFERENCES, _AREAS, _TEXTS = 17, 18, 19
 _CODES, _EVENT_CODES, _PARAMETERS, _RESOURCES, _NOTE, _AUDIENCE, _SOURCE, _INCIDENTS, _ORIGIN = range(24, 33)
 
 _id = fields.raw(32)
-_seq = fields.integer(1, MAX_NUMBER)
-_lat = fields.integer(-90_000_000, 90_000_000, Reason.PLACE)
-_lon = fields.integer(-180_000_000, 180_000_000, Reason.PLACE)
 _radius = fields.integer(0, 20_040_000, Reason.PLACE)
 _size = fields.integer(0, MAX_NUMBER)
 _LONG, _LINE = fields.text(60_000), fields.text(1_000)
 _VALUE = fields.text(10_000, empty=True)
-_msg_type, _status = fields.word_of(MsgType), fields.word_of(Status)
-_category, _response = fields.word_of(Category), fields.word_of(Response)
-_urgency, _severity, _certainty = fields.word_of(Urgency), fields.word_of(Severity), fields.word_of(Certainty)
-_origin_kind, _xml_signature = fields.word_of(OriginKind), fields.word_of(XmlSignature)
+_FEET, _URI = fields.text(32), fields.text(4_000)
 
-_TEXT_FIELDS = (
-    (1, "headline", _LINE),
-    (2, "description", _LONG),
-    (3, "instruction", _LONG),
-    (4, "sender_name", _LINE),
-    (5, "contact", _LINE),
-    (6, "web", _LINE),
-)
+_TEXT_ATTRIBUTES = ("event", "headline", "description", "instruction", "sender_name", "contact", "web")
 
 
 def to_payload(bulletin: Bulletin) -> dict[int, Value]:
@@ -357,42 +346,9 @@ def to_payload(bulletin: Bulletin) -> dict[int, Value]:
 
 def from_payload(entries: Mapping[int, Any]) -> Bulletin:
     """Return the bulletin that a payload map (without `kind` and `version`) stands for; the gate's types and ranges."""
-    f = Fields(entries, "bulletin")
-    texts = f.take_optional(_TEXTS, "texts", _texts_in) or ()
-    bulletin = Bulletin(
-        sent=f.take(_SENT, "sent", fields.time),
-        chain=Chain(
-            stream=f.take(_STREAM, "stream", fields.raw(8)),
-            seq=f.take(_SEQ, "seq", _seq),
-            prev=f.take_optional(_PREV, "prev", _id),
-            live=f.take_optional(_LIVE, "live", _live_in) or (),
-        ),
-        org=f.take_optional(_ORG, "org", _id),
-        msg_type=f.take(_MSG_TYPE, "msgType", _msg_type),
-        status=f.take(_STATUS, "status", _status),
-        categories=f.take_list(_CATEGORIES, "category", _category, most=len(Category)),
-        responses=f.take_list(_RESPONSES, "responseType", _response, most=len(Response)),
-        urgency=f.take(_URGENCY, "urgency", _urgency),
-        severity=f.take(_SEVERITY, "severity", _severity),
-        certainty=f.take(_CERTAINTY, "certainty", _certainty),
-        effective=f.take_optional(_EFFECTIVE, "effective", fields.time),
-        onset=f.take_optional(_ONSET, "onset", fields.time),
-        expires=f.take(_EXPIRES, "expires", fields.time),
-        expires_assumed=f.take_optional(_ASSUMED, "expires_assumed", fields.true) or False,
-        references=f.take_list(_REFERENCES, "references", _id, most=MAX_REFERENCES),
-        areas=f.take_list(_AREAS, "areas", _area_in, most=MAX_AREAS),
-        texts=texts,
-        codes=f.take_list(_CODES, "code", _LINE, most=MAX_CODES),
-        event_codes=f.take_list(_EVENT_CODES, "eventCode", _pair_in, most=MAX_CODES),
-        parameters=f.take_list(_PARAMETERS, "parameter", _pair_in, most=MAX_CODES),
-        resources=f.take_list(_RESOURCES, "resource", _resource_in, most=MAX_RESOURCES),
-        note=f.take_optional(_NOTE, "note", _LONG) or "",
-        audience=f.take_optional(_AUDIENCE, "audience", _LINE) or "",
-        source=f.take_optional(_SOURCE, "source", _LINE) or "",
-        incidents=f.take_optional(_INCIDENTS, "incidents", _LONG) or "",
-        origin=f.take_optional(_ORIGIN, "origin", _origin_in) or Origin(),
-    )
-    f.end()
+    values = _BULLETIN.read(entries, "bulletin")
+    chain = Chain(**{name: values.pop(name) for name in ("stream", "seq", "prev", "live") if name in values})
+    bulletin = Bulletin(chain=chain, **values)
     _check_whole(bulletin)
     return bulletin
 
@@ -406,8 +362,6 @@ def _check_whole(b: Bulletin) -> None:
         wrong("live", "not below seq")
     if not b.texts and b.msg_type is not MsgType.CANCEL:
         wrong("texts", "missing")
-    if not b.categories:
-        wrong("category", "missing")
     if b.msg_type is not MsgType.ALERT and not b.references and not b.origin.references:
         wrong("references", f"missing; a bulletin of type {b.msg_type} names what it acts on")
     for name, values in (("references", b.references), ("category", b.categories), ("responseType", b.responses)):
@@ -424,29 +378,25 @@ def _present(optional: dict[int, Value | None]) -> dict[int, Value]:
     }
 
 
+def _words_of(words: type[E]) -> Callable[[object, str], tuple[E, ...]]:
+    return listed(fields.word_of(words), most=len(words))
+
+
 def _live_in(value: object, name: str) -> tuple[int, ...]:
     if not isinstance(value, list) or not 1 <= len(value) <= MAX_LIVE:
         wrong(name, f"not a list of 1 to {MAX_LIVE} numbers")
-    fields.integers(value, name, 1, MAX_NUMBER)
-    if not all(map(lt, value, value[1:])):
+    numbers = fields.integers(value, name, 1, MAX_NUMBER)
+    if not all(map(lt, numbers, numbers[1:])):
         wrong(name, "not ascending")
-    return tuple(value)
+    return tuple(numbers)
 
 
 def _text_out(text: Text) -> dict[int, Value]:
-    return {0: text.event} | _present({key: getattr(text, name) for key, name, _ in _TEXT_FIELDS})
+    return _present({key: getattr(text, name) for key, name in enumerate(_TEXT_ATTRIBUTES)})
 
 
 def _texts_in(value: object, name: str) -> tuple[Text, ...]:
-    return tuple([_text_in(language, entries) for language, entries in _by_language(value, name)])
-
-
-def _text_in(language: str, entries: object) -> Text:
-    f = Fields(entries, "text")
-    event = f.take(0, "event", _LINE)
-    rest = {name: f.take_optional(key, name, read) or "" for key, name, read in _TEXT_FIELDS}
-    f.end()
-    return Text(language, event, **rest)
+    return tuple([Text(language, **_TEXT.read(entries, "text")) for language, entries in _by_language(value, name)])
 
 
 def _by_language(value: object, name: str) -> list[tuple[str, Any]]:
@@ -481,36 +431,37 @@ def _area_out(area: Area) -> dict[int, Value]:
 
 
 def _area_in(value: object, name: str) -> Area:
-    f = Fields(value, name)
-    names = f.take(0, "areaDesc", _by_language)
-    area = Area(
-        names=tuple([(language, _LONG(words, "areaDesc")) for language, words in names]),
-        polygons=f.take_list(1, "polygon", _polygon_in, most=MAX_SHAPES),
-        circles=f.take_list(2, "circle", _circle_in, most=MAX_SHAPES),
-        geocodes=f.take_list(3, "geocode", _pair_in, most=MAX_CODES * 4),
-        altitude=f.take_optional(4, "altitude", fields.text(32)) or "",
-        ceiling=f.take_optional(5, "ceiling", fields.text(32)) or "",
-    )
-    f.end()
-    return area
+    return Area(**_AREA.read(value, name))
+
+
+def _area_names_in(value: object, name: str) -> tuple[tuple[str, str], ...]:
+    return tuple([(language, _LONG(words, name)) for language, words in _by_language(value, name)])
 
 
 def _polygon_in(value: object, name: str) -> tuple[Point, ...]:
     if not isinstance(value, list) or len(value) < 8 or len(value) % 2:
         wrong(name, "has fewer than four points, or half a point", Reason.PLACE)
-    lats, lons = value[::2], value[1::2]
-    fields.integers(lats, name, -90_000_000, 90_000_000, Reason.PLACE)
-    fields.integers(lons, name, -180_000_000, 180_000_000, Reason.PLACE)
-    points = tuple(map(Point, lats, lons))
+    points = _points(value[::2], value[1::2], name)
     if points[0] != points[-1]:
         wrong(name, "not closed", Reason.PLACE)
     return points
 
 
+def _points(lats: Sequence[object], lons: Sequence[object], name: str) -> tuple[Point, ...]:
+    return tuple(
+        map(
+            Point,
+            fields.integers(lats, name, -90_000_000, 90_000_000, Reason.PLACE),
+            fields.integers(lons, name, -180_000_000, 180_000_000, Reason.PLACE),
+        )
+    )
+
+
 def _circle_in(value: object, name: str) -> Circle:
     if not isinstance(value, list) or len(value) != 3:
         wrong(name, "not latitude, longitude and radius", Reason.PLACE)
-    return Circle(Point(_lat(value[0], name), _lon(value[1], name)), _radius(value[2], name))
+    ((center,), radius) = _points([value[0]], [value[1]], name), _radius(value[2], name)
+    return Circle(center, radius)
 
 
 def _resource_out(resource: Resource) -> dict[int, Value]:
@@ -520,16 +471,7 @@ def _resource_out(resource: Resource) -> dict[int, Value]:
 
 
 def _resource_in(value: object, name: str) -> Resource:
-    f = Fields(value, name)
-    resource = Resource(
-        description=f.take(0, "resourceDesc", _LINE),
-        mime_type=f.take_optional(1, "mimeType", _LINE) or "",
-        uri=f.take_optional(2, "uri", fields.text(4_000)) or "",
-        size=f.take_optional(3, "size", _size),
-        digest=f.take_optional(4, "digest", _LINE) or "",
-    )
-    f.end()
-    return resource
+    return Resource(**_RESOURCE.read(value, name))
 
 
 def _reference_in(value: object, name: str) -> CapReference:
@@ -555,22 +497,87 @@ def _origin_out(origin: Origin) -> dict[int, Value]:
 
 
 def _origin_in(value: object, name: str) -> Origin:
-    f = Fields(value, name)
-    kind = f.take(0, "origin.kind", _origin_kind)
-    origin = Origin(
-        kind=kind,
-        checked=f.take_optional(1, "origin.checked", fields.true) or False,
-        identity=f.take_optional(2, "origin.identity", _reference_in),
-        references=f.take_list(3, "origin.references", _reference_in, most=MAX_REFERENCES),
-        effective=f.take_optional(4, "origin.effective", _LINE) or "",
-        onset=f.take_optional(5, "origin.onset", _LINE) or "",
-        expires=f.take_optional(6, "origin.expires", _LINE) or "",
-        digest=f.take_optional(7, "origin.digest", _id),
-        signature=f.take_optional(8, "origin.signature", _xml_signature),
-    )
-    f.end()
+    origin = Origin(**_ORIGIN_FIELDS.read(value, name))
     if origin == Origin():
         wrong(name, "says nothing; leave it out instead")
-    if (kind is OriginKind.CAP) != (origin.identity is not None):
+    if (origin.kind is OriginKind.CAP) != (origin.identity is not None):
         wrong(name, "the identity of a CAP message goes with the kind cap, and only with it")
     return origin
+
+
+_TEXT = Table(
+    {
+        0: Field("event", "event", _LINE, required=True),
+        1: Field("headline", "headline", _LINE),
+        2: Field("description", "description", _LONG),
+        3: Field("instruction", "instruction", _LONG),
+        4: Field("sender_name", "senderName", _LINE),
+        5: Field("contact", "contact", _LINE),
+        6: Field("web", "web", _LINE),
+    }
+)
+_AREA = Table(
+    {
+        0: Field("names", "areaDesc", _area_names_in, required=True),
+        1: Field("polygons", "polygon", listed(_polygon_in, most=MAX_SHAPES)),
+        2: Field("circles", "circle", listed(_circle_in, most=MAX_SHAPES)),
+        3: Field("geocodes", "geocode", listed(_pair_in, most=MAX_CODES * 4)),
+        4: Field("altitude", "altitude", _FEET),
+        5: Field("ceiling", "ceiling", _FEET),
+    }
+)
+_RESOURCE = Table(
+    {
+        0: Field("description", "resourceDesc", _LINE, required=True),
+        1: Field("mime_type", "mimeType", _LINE),
+        2: Field("uri", "uri", _URI),
+        3: Field("size", "size", _size),
+        4: Field("digest", "digest", _LINE),
+    }
+)
+_ORIGIN_FIELDS = Table(
+    {
+        0: Field("kind", "origin.kind", fields.word_of(OriginKind), required=True),
+        1: Field("checked", "origin.checked", fields.true),
+        2: Field("identity", "origin.identity", _reference_in),
+        3: Field("references", "origin.references", listed(_reference_in, most=MAX_REFERENCES)),
+        4: Field("effective", "origin.effective", _LINE),
+        5: Field("onset", "origin.onset", _LINE),
+        6: Field("expires", "origin.expires", _LINE),
+        7: Field("digest", "origin.digest", _id),
+        8: Field("signature", "origin.signature", fields.word_of(XmlSignature)),
+    }
+)
+_BULLETIN = Table(
+    {
+        _SENT: Field("sent", "sent", fields.time, required=True),
+        _STREAM: Field("stream", "stream", fields.raw(8), required=True),
+        _SEQ: Field("seq", "seq", fields.integer(1, MAX_NUMBER), required=True),
+        _PREV: Field("prev", "prev", _id),
+        _LIVE: Field("live", "live", _live_in),
+        _ORG: Field("org", "org", _id),
+        _MSG_TYPE: Field("msg_type", "msgType", fields.word_of(MsgType), required=True),
+        _STATUS: Field("status", "status", fields.word_of(Status), required=True),
+        _CATEGORIES: Field("categories", "category", _words_of(Category), required=True),
+        _RESPONSES: Field("responses", "responseType", _words_of(Response)),
+        _URGENCY: Field("urgency", "urgency", fields.word_of(Urgency), required=True),
+        _SEVERITY: Field("severity", "severity", fields.word_of(Severity), required=True),
+        _CERTAINTY: Field("certainty", "certainty", fields.word_of(Certainty), required=True),
+        _EFFECTIVE: Field("effective", "effective", fields.time),
+        _ONSET: Field("onset", "onset", fields.time),
+        _EXPIRES: Field("expires", "expires", fields.time, required=True),
+        _ASSUMED: Field("expires_assumed", "expires_assumed", fields.true),
+        _REFERENCES: Field("references", "references", listed(_id, most=MAX_REFERENCES)),
+        _AREAS: Field("areas", "areas", listed(_area_in, most=MAX_AREAS)),
+        _TEXTS: Field("texts", "texts", _texts_in),
+        _CODES: Field("codes", "code", listed(_LINE, most=MAX_CODES)),
+        _EVENT_CODES: Field("event_codes", "eventCode", listed(_pair_in, most=MAX_CODES)),
+        _PARAMETERS: Field("parameters", "parameter", listed(_pair_in, most=MAX_CODES)),
+        _RESOURCES: Field("resources", "resource", listed(_resource_in, most=MAX_RESOURCES)),
+        _NOTE: Field("note", "note", _LONG),
+        _AUDIENCE: Field("audience", "audience", _LINE),
+        _SOURCE: Field("source", "source", _LINE),
+        _INCIDENTS: Field("incidents", "incidents", _LONG),
+        _ORIGIN: Field("origin", "origin", _origin_in),
+    }
+)

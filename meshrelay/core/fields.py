@@ -6,9 +6,10 @@ functions. Unknown keys are refused, so that a second meaning cannot ride along 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import NoReturn, TypeVar, cast
+from typing import Any, Generic, NoReturn, TypeVar, cast
 
 from meshrelay.errors import InvalidItem, Reason
 
@@ -19,62 +20,61 @@ MIN_TIME = 1
 MAX_TIME = 253_402_300_799
 """The last second of the year 9999, so that every time can be written as a date."""
 
-_ABSENT = object()
-
 
 def wrong(name: str, detail: str, reason: Reason = Reason.FIELD) -> NoReturn:
     """Refuse the field `name`."""
     raise InvalidItem(reason, f"{name}: {detail}")
 
 
-class Fields:
-    """One decoded map, read field by field; :meth:`end` refuses what was not asked for."""
+@dataclass(frozen=True, slots=True)
+class Field(Generic[T]):
+    """One field of a map: the attribute that it fills, what it is called towards people, and how it is read."""
 
-    __slots__ = ("_entries", "_name")
+    attribute: str
+    name: str
+    read: Callable[[object, str], T]
+    required: bool = False
 
-    def __init__(self, entries: object, name: str) -> None:
+
+class Table:
+    """The fields that a map may have, by their keys."""
+
+    __slots__ = ("_fields", "_required")
+
+    def __init__(self, fields: Mapping[int, Field[Any]]) -> None:
+        self._fields = {key: (field.attribute, field.name, field.read) for key, field in fields.items()}
+        self._required = {key: field.name for key, field in fields.items() if field.required}
+
+    def read(self, entries: object, name: str) -> dict[str, Any]:
+        """Return the values of the map by attribute; those that are absent are left out.
+
+        Raises InvalidItem for what is no map, has an unknown key, lacks a required one, or has a value that its
+        field does not take.
+        """
         if not isinstance(entries, dict):
             wrong(name, "not a map")
-        self._entries = dict(entries)
-        self._name = name
-
-    def take(self, key: int, name: str, read: Callable[[object, str], T]) -> T:
-        """Return the field that must be there."""
-        value = self._entries.pop(key, _ABSENT)
-        if value is _ABSENT:
-            wrong(name, "missing")
-        return read(value, name)
-
-    def take_optional(self, key: int, name: str, read: Callable[[object, str], T]) -> T | None:
-        """Return the field, or None when it is absent."""
-        value = self._entries.pop(key, _ABSENT)
-        return None if value is _ABSENT else read(value, name)
-
-    def take_list(self, key: int, name: str, read: Callable[[object, str], T], *, most: int) -> tuple[T, ...]:
-        """Return the list, or the empty one when it is absent; a list that is there is never empty."""
-        value = self._entries.pop(key, _ABSENT)
-        return () if value is _ABSENT else list_of(value, name, read, most=most)
-
-    def end(self) -> None:
-        """Refuse keys that nobody took."""
-        if self._entries:
-            wrong(self._name, f"unknown key {next(iter(self._entries))!r}")
+        fields, values = self._fields, {}
+        for key, value in entries.items():
+            if key not in fields:
+                wrong(name, f"unknown key {key!r}")
+            attribute, called, read = fields[key]
+            values[attribute] = read(value, called)
+        if not self._required.keys() <= entries.keys():
+            wrong(next(called for key, called in self._required.items() if key not in entries), "missing")
+        return values
 
 
-def list_of(value: object, name: str, read: Callable[[object, str], T], *, most: int) -> tuple[T, ...]:
-    """Read a list of 1 to `most` elements."""
-    if not isinstance(value, list):
-        wrong(name, "not a list")
-    if not 1 <= len(value) <= most:
-        wrong(name, f"has {len(value)} entries, 1 to {most} are allowed")
-    return tuple([read(element, name) for element in value])
+def listed(read: Callable[[object, str], T], *, most: int) -> Callable[[object, str], tuple[T, ...]]:
+    """Return a reader of lists of 1 to `most` of what `read` reads; an empty list has no written form."""
 
+    def read_all(value: object, name: str) -> tuple[T, ...]:
+        if not isinstance(value, list):
+            wrong(name, "not a list")
+        if not 1 <= len(value) <= most:
+            wrong(name, f"has {len(value)} entries, 1 to {most} are allowed")
+        return tuple([read(element, name) for element in value])
 
-def boolean(value: object, name: str) -> bool:
-    """Read true or false."""
-    if not isinstance(value, bool):
-        wrong(name, "neither true nor false")
-    return value
+    return read_all
 
 
 def true(value: object, name: str) -> bool:
@@ -129,13 +129,14 @@ def text(most: int, *, empty: bool = False) -> Callable[[object, str], str]:
     return read
 
 
-def integers(values: Sequence[object], name: str, low: int, high: int, reason: Reason = Reason.FIELD) -> None:
-    """Refuse a list, not an empty one, that holds anything but integers from `low` to `high`: quick for long lists."""
+def integers(values: Sequence[object], name: str, low: int, high: int, reason: Reason = Reason.FIELD) -> Sequence[int]:
+    """Read a list, not an empty one, of integers from `low` to `high`: all at once, for long lists of points."""
     if set(map(type, values)) != {int}:
         wrong(name, "not integers alone")
     numbers = cast("Sequence[int]", values)
     if min(numbers) < low or max(numbers) > high:
         wrong(name, f"a number that is not between {low} and {high}", reason)
+    return numbers
 
 
 def word_of(words: type[E]) -> Callable[[object, str], E]:

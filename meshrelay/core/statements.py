@@ -15,12 +15,19 @@ from typing import Any
 
 from meshrelay.core import fields
 from meshrelay.core.encoding import Value
-from meshrelay.core.fields import Fields, wrong
+from meshrelay.core.fields import Field, Table, listed, wrong
 
 MAX_GOOD = 256
 
 _SENT, _SUBJECT, _GOOD = 2, 10, 11
 _id = fields.raw(32)
+_REVOCATION = Table(
+    {
+        _SENT: Field("sent", "sent", fields.time, required=True),
+        _SUBJECT: Field("subject", "subject", _id, required=True),
+        _GOOD: Field("good", "good", listed(_id, most=MAX_GOOD)),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +47,7 @@ def to_payload(revocation: Revocation) -> dict[int, Value]:
 
 def from_payload(entries: Mapping[int, Any], *, author: bytes) -> Revocation:
     """Return the revocation that a payload map stands for; only the key itself may sign it."""
-    f = Fields(entries, "revocation")
-    revocation = Revocation(
-        sent=f.take(_SENT, "sent", fields.time),
-        subject=f.take(_SUBJECT, "subject", _id),
-        good=f.take_list(_GOOD, "good", _id, most=MAX_GOOD),
-    )
-    f.end()
+    revocation = Revocation(**_REVOCATION.read(entries, "revocation"))
     if revocation.subject != author:
         wrong("subject", "a key can be revoked by itself only")
     if any(a >= z for a, z in pairwise(revocation.good)):
