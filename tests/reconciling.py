@@ -33,6 +33,36 @@ def made_keys(
     return [key(one, newest - dice.randrange(days * DAY), dice.randbytes(16)) for one in classes]
 
 
+def forged(hidden: bytes, *, made_up: int = 200) -> tuple[list[bytes], list[bytes]]:
+    """Make up keys for two sides that hide `hidden`: the XOR of each side, and their number, are the same.
+
+    Gaussian elimination over GF(2) on the ids and one bit more for the count; the hidden key is on the second side.
+    """
+    dice = random.Random(14)
+    keys = [hidden[:8] + dice.randbytes(16) for _ in range(made_up)]
+
+    def vector(one: bytes) -> int:
+        return int.from_bytes(one[8:], "big") << 1 | 1
+
+    basis: dict[int, tuple[int, int]] = {}
+    for place, one in enumerate(keys):
+        value, used = reduce_by(basis, vector(one), 1 << place)
+        if value:
+            basis[value.bit_length()] = value, used
+    rest, used = reduce_by(basis, vector(hidden), 0)
+    assert rest == 0
+    chosen = [one for place, one in enumerate(keys) if used >> place & 1]
+    half = (len(chosen) + 1) // 2
+    return chosen[:half], [hidden, *chosen[half:]]
+
+
+def reduce_by(basis: dict[int, tuple[int, int]], value: int, used: int) -> tuple[int, int]:
+    while value and value.bit_length() in basis:
+        by, with_ = basis[value.bit_length()]
+        value, used = value ^ by, used ^ with_
+    return value, used
+
+
 @dataclass(slots=True)
 class Exchange:
     """A finished exchange, and how large every message was."""
@@ -73,6 +103,19 @@ def reply(*ranges: bytes) -> bytes:
 def said(shared: int, rest: bytes, tag: int, *fields: bytes) -> bytes:
     """Pack one range whose bound repeats `shared` bytes of the bound before it."""
     return bytes([tag << 5 | shared, len(rest)]) + rest + b"".join(fields)
+
+
+def packed(ranges: Iterable[tuple[bytes, int, bytes]]) -> bytes:
+    """Pack ranges given as upper bound, tag and what follows."""
+    out, before = bytearray(), b""
+    for high, tag, fields in ranges:
+        shared = next(
+            (n for n, (one, other) in enumerate(zip(before, high, strict=False)) if one != other),
+            min(len(before), len(high)),
+        )
+        out += said(shared, high[shared:], tag, fields)
+        before = high
+    return bytes(out)
 
 
 def named(*keys: bytes, bits: bytes = b"") -> bytes:

@@ -35,14 +35,25 @@ from tests.reconciling import (
     SALT,
     SAME,
     exchange,
+    forged,
     key,
     made_keys,
     named,
+    packed,
     reconciled,
     reply,
     request,
     said,
     unpacked,
+)
+from tests.vectors.malformed_reconcile import (
+    A_LONG_LIST,
+    CLASS_3,
+    INVALID_REPLIES,
+    INVALID_REQUESTS,
+    KEY,
+    UP_TO_NOW,
+    counted,
 )
 
 # Few classes, seconds and ids, so that keys stand close together and often have the same time.
@@ -203,8 +214,9 @@ def test_classes_settle_from_the_lowest_and_the_newest_of_each_come_at_once() ->
     assert set(work.need) == set(theirs)
 
 
-def test_what_is_dated_ahead_waits_until_the_rest_of_its_class_is_known() -> None:
-    ahead = [key(3, NOW + LEEWAY + 1 + n, n.to_bytes(16, "big")) for n in range(3_000)]
+@pytest.mark.parametrize("item_class", [0, 3])
+def test_what_is_dated_ahead_waits_until_the_rest_is_known(item_class: int) -> None:
+    ahead = [key(item_class, NOW + LEEWAY + 1 + n, n.to_bytes(16, "big")) for n in range(3_000)]
     honest = flood(3_000, 3)
     work = Reconciliation(Keys(), salt=SALT, now=NOW)
     theirs = Keys.of(ahead + honest)
@@ -214,8 +226,27 @@ def test_what_is_dated_ahead_waits_until_the_rest_of_its_class_is_known() -> Non
         assert message is not None
         seen.update(work.receive(answer(theirs, message)).need)
     assert len(seen & set(ahead)) <= 100
+    assert (work.unsettled, work.settled) == (None, False)
     exchange(work, lambda message: answer(theirs, message))
     assert set(work.need) == set(theirs)
+
+
+def test_items_up_to_ten_minutes_ahead_are_among_the_newest() -> None:
+    message = Reconciliation(Keys(), salt=SALT, now=NOW).message()
+    assert message is not None
+    ranges = [(high, tag) for _, high, tag in unpacked(message, 21)]
+    for item_class in range(4):
+        ahead = key(item_class, NOW + 601, b"")
+        assert ranges[2 * item_class : 2 * item_class + 2] == [(ahead, LIST), (bytes([item_class + 1]), FINGERPRINT)]
+
+
+def test_of_several_lists_in_a_class_the_newest_are_answered_first() -> None:
+    theirs = Keys.of(flood(4_000, 3))
+    middle = theirs.separator(2_000)
+    lists = said(1, middle[1:], LIST, b"\0"), said(0, b"\x04", LIST, b"\0")
+    replied = list(unpacked(answer(theirs, request(CLASS_3, *lists)), 1))
+    assert [tag for *_, tag in replied] == [NOTHING, NAMED]
+    assert replied[-1][0] == theirs.separator(3_000)
 
 
 def test_a_reply_names_a_thousand_keys_at_most_and_64_when_bytes_are_counted() -> None:
@@ -228,6 +259,19 @@ def test_a_reply_names_a_thousand_keys_at_most_and_64_when_bytes_are_counted() -
     first = counted.message()
     assert first is not None
     assert len(counted.receive(answer(theirs, first)).need) == MAX_NAMES_LIMITED
+
+
+@pytest.mark.parametrize("limit", [0, 100_000])
+def test_higher_classes_are_opened_early_only_while_the_reply_is_small_and_nothing_is_counted(limit: int) -> None:
+    parts = [*(bytes([0, 0, 0, 0, 0x6A, n]) for n in range(0x40, 0x80, 2)), b"\1", b"\2", b"\3"]
+    theirs = Keys.of(made_keys(30_000, seed=30, days=40))
+    ranges = [said(0, parts[0], NOTHING)]
+    for low, high in pairwise(parts):
+        shared = 5 if high[0] == 0 and len(high) > 1 else 0
+        ranges.append(said(shared, high[shared:] if low else high, FINGERPRINT, bytes(16)))
+    replied = answer(theirs, request(*ranges, limit=limit))
+    opened = {low[0] if low else 0 for low, _, tag in unpacked(replied, 1) if tag == FINGERPRINT}
+    assert opened == ({0, 1, 2} if not limit else {0})
 
 
 @pytest.mark.parametrize("budget", [1, 60, 900, 2_000, 9_000, 60_000])
@@ -300,36 +344,6 @@ def test_a_reply_that_would_be_too_long_leaves_the_rest_for_the_next_round() -> 
 # Forged ids
 
 
-def forged(hidden: bytes, *, made_up: int = 200) -> tuple[list[bytes], list[bytes]]:
-    """Make up keys for two sides that hide `hidden`: the XOR of each side, and their number, are the same.
-
-    Gaussian elimination over GF(2) on the ids and one bit more for the count; the hidden key is on the second side.
-    """
-    dice = random.Random(14)
-    keys = [hidden[:8] + dice.randbytes(16) for _ in range(made_up)]
-
-    def vector(one: bytes) -> int:
-        return int.from_bytes(one[8:], "big") << 1 | 1
-
-    basis: dict[int, tuple[int, int]] = {}
-    for place, one in enumerate(keys):
-        value, used = reduce_by(basis, vector(one), 1 << place)
-        if value:
-            basis[value.bit_length()] = value, used
-    rest, used = reduce_by(basis, vector(hidden), 0)
-    assert rest == 0
-    chosen = [one for place, one in enumerate(keys) if used >> place & 1]
-    half = (len(chosen) + 1) // 2
-    return chosen[:half], [hidden, *chosen[half:]]
-
-
-def reduce_by(basis: dict[int, tuple[int, int]], value: int, used: int) -> tuple[int, int]:
-    while value and value.bit_length() in basis:
-        by, with_ = basis[value.bit_length()]
-        value, used = value ^ by, used ^ with_
-    return value, used
-
-
 def xor_of(keys: Keys) -> int:
     return reduce(xor, (int.from_bytes(one, "big") for one in keys), 0)
 
@@ -360,57 +374,6 @@ def test_a_salt_has_sixteen_bytes() -> None:
 
 # Malformed and hostile messages
 
-KEY = key(3, NOW, bytes(16))
-CLASS_3 = said(0, b"\x03", NOTHING)
-INVALID_RANGES = {
-    "an empty bound": said(0, b"", NOTHING),
-    "a bound that stays": said(0, b"\x03", NOTHING) + said(0, b"\x03", NOTHING),
-    "a bound that falls": said(0, b"\x03", NOTHING) + said(0, b"\x02", NOTHING),
-    "a bound that repeats itself less than it could": said(0, b"\x01\x02", NOTHING) + said(0, b"\x01\x03", NOTHING),
-    "a bound that shares more than there is": said(1, b"\x03", NOTHING),
-    "a bound past the last class": said(0, b"\x05", NOTHING),
-    "a bound just past the last class": said(0, b"\x04\x00", NOTHING),
-    "a bound longer than a key": said(0, b"\x01" * 25, NOTHING),
-    "an unknown tag": said(0, b"\x04", 5),
-    "the last tag there can be": said(0, b"\x04", 7),
-    "a fingerprint over two classes": said(0, b"\x02", FINGERPRINT, bytes(16)),
-    "a fingerprint that is cut off": said(0, b"\x01", FINGERPRINT, bytes(15)),
-    "a bound that is cut off": b"\x00\x02\x01",
-    "half a head": b"\x00",
-}
-INVALID_REQUESTS = {
-    "nothing": b"",
-    "a head that is cut off": request()[:-1],
-    "another version": request(version=2),
-    "a word for replies": request(said(0, b"\x04", SAME)),
-    "keys": request(CLASS_3, said(0, b"\x04", NAMED, named(KEY))),
-    "a list over two classes": request(said(0, b"\x02", LIST, b"\x00")),
-    "a list that is cut off": request(said(0, b"\x01", LIST, b"\x02", bytes(15))),
-    "too many ranges": request(*(said(0, bytes([0, n >> 8, n & 255]), NOTHING) for n in range(4_097))),
-    "too many bytes": request() + bytes(MAX_REQUEST),
-} | {name: request(ranges) for name, ranges in INVALID_RANGES.items()}
-INVALID_REPLIES = {
-    "nothing": b"",
-    "another version": b"\x02",
-    "a list": reply(said(0, b"\x01", LIST, b"\x00")),
-    "keys out of order": reply(
-        CLASS_3, said(0, b"\x04", NAMED, named(key(3, NOW, b"\x02" * 16), key(3, NOW, b"\x01" * 16)))
-    ),
-    "a key twice": reply(CLASS_3, said(0, b"\x04", NAMED, named(KEY, KEY))),
-    "a key below its range": reply(CLASS_3, said(0, b"\x04", NAMED, named(key(2, NOW, bytes(16))))),
-    "a key above its range": reply(said(0, b"\x01", NAMED, named(KEY))),
-    "keys that are cut off": reply(CLASS_3, said(0, b"\x04", NAMED, b"\x00\x00\x02", KEY)),
-    "bits with nothing in the last byte": reply(CLASS_3, said(0, b"\x04", NAMED, named(bits=b"\x01\x00"))),
-    "bits past the end of the list": reply(said(0, b"\x01", NAMED, named(bits=b"\x01"))),
-    "more keys than it may name": reply(
-        CLASS_3, said(0, b"\x04", NAMED, named(*(key(3, 1, n.to_bytes(16, "big")) for n in range(1_001))))
-    ),
-    "too many bytes": reply(bytes(MAX_REPLY)),
-    "too many ranges": reply(*(said(0, bytes([0, n >> 8, n & 255]), n % 2) for n in range(16_385))),
-    "one naming for two questions": reply(CLASS_3, said(0, b"\x04", NAMED, named())),
-    "a list that is opened": reply(CLASS_3, said(0, b"\x03\x00\x00\x00\x6b", FINGERPRINT, bytes(16))),
-} | {name: reply(ranges) for name, ranges in INVALID_RANGES.items()}
-
 
 @pytest.mark.parametrize("flaw", INVALID_REQUESTS)
 def test_a_malformed_request_is_refused(flaw: str) -> None:
@@ -429,6 +392,19 @@ def test_a_malformed_reply_is_refused_and_ends_the_exchange(flaw: str) -> None:
     assert work.message() is None
     assert not work.settled
     assert (work.have, work.need) == ([], [])
+
+
+def test_messages_may_be_as_long_as_the_limits_say() -> None:
+    assert answer(Keys(), request(counted(4_096, (NOTHING, b""))))
+    assert answer(Keys(), request(counted(500, A_LONG_LIST)))
+    for widest in (
+        reply(counted(16_384, (NOTHING, b""), (SAME, b""))),
+        reply(CLASS_3, UP_TO_NOW, named(*(key(3, 1, n.to_bytes(16, "big")) for n in range(1_000)))),
+        reply(CLASS_3, UP_TO_NOW, named(bits=b"\x01")),
+    ):
+        work = Reconciliation(Keys.of([KEY]), salt=SALT, now=NOW)
+        assert work.message()
+        work.receive(widest)
 
 
 def test_a_reply_may_not_open_a_range_into_more_than_sixteen_parts() -> None:
@@ -453,6 +429,13 @@ def test_a_reply_to_a_class_that_was_not_asked_is_refused() -> None:
     assert work.message()
     with pytest.raises(InvalidMessage, match="not asked"):
         work.receive(reply(said(0, b"\x01", NAMED, named(key(0, NOW, bytes(16))))))
+
+
+def test_a_reply_to_more_than_was_asked_is_refused() -> None:
+    work = Reconciliation(Keys.of([KEY]), salt=SALT, now=NOW, classes=[3], since=NOW - 5)
+    assert work.message()
+    with pytest.raises(InvalidMessage, match="more than one"):
+        work.receive(reply(CLASS_3, said(1, b"\0\0\0\x6b\x80", NAMED, named())))
 
 
 def test_messages_and_replies_take_turns() -> None:
@@ -536,7 +519,7 @@ def opens_for_ever(message: bytes) -> bytes:
                 ranges.append((low, NOTHING, b""))
             ranges.append((high, FINGERPRINT, bytes(16)))
             at = high
-    return packed(ranges)
+    return reply(packed(ranges))
 
 
 def makes_keys_up(message: bytes) -> bytes:
@@ -551,18 +534,7 @@ def makes_keys_up(message: bytes) -> bytes:
             ranges.append((low, NOTHING, b""))
         ranges.append((bound, NAMED, named(made_up)))
         at = bound
-    return packed(ranges)
-
-
-def packed(ranges: list[tuple[bytes, int, bytes]]) -> bytes:
-    out, before = [], b""
-    for high, tag, body in ranges:
-        shared = 0
-        while shared < min(len(before), len(high)) and before[shared] == high[shared]:
-            shared += 1
-        out.append(said(shared, high[shared:], tag, body))
-        before = high
-    return reply(*out)
+    return reply(packed(ranges))
 
 
 @pytest.mark.parametrize("respond", [silent, always_different, opens_for_ever, makes_keys_up])
