@@ -132,6 +132,12 @@ class PeerServer:
         """Return the moment, by the loop's clock, at which a relay last compared or fetched here."""
         return self._heard.get(relay_id)
 
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open, or shaking hands."""
+        self._open = {transport: origin for transport, origin in self._open.items() if not transport.is_closing()}
+        return len(self._open) + len(self._shaking)
+
     # Connections are accepted here and not by the loop: a TLS handshake takes memory before any protocol is asked.
 
     async def _accept(self, listener: socket.socket) -> None:
@@ -151,9 +157,9 @@ class PeerServer:
                 connection.close()
 
     def _has_room(self, source: str) -> bool:
-        self._open = {transport: origin for transport, origin in self._open.items() if not transport.is_closing()}
-        sources = [*self._open.values(), *self._shaking]
-        return len(sources) < _CONNECTIONS and sources.count(source) < _CONNECTIONS_EACH
+        if self.open_connections >= _CONNECTIONS:
+            return False
+        return [*self._open.values(), *self._shaking].count(source) < _CONNECTIONS_EACH
 
     async def _shake_hands(self, connection: socket.socket, source: str) -> None:
         server = self._runner.server

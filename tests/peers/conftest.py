@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -8,7 +8,12 @@ import pytest
 
 from tests.peers.stations import Station
 
-Stations = Callable[[], "Station"]
+
+@pytest.fixture
+async def station(tmp_path: Path) -> AsyncIterator[Station]:
+    """One running relay."""
+    async with Station(tmp_path / "station") as station:
+        yield station
 
 
 @pytest.fixture

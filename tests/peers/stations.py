@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 
+import pytest
+
 from meshrelay.core.admission import sign
 from meshrelay.core.bulletin import Bulletin, Chain, MsgType, Severity, Text, Urgency
 from meshrelay.core.envelope import SignedItem
@@ -21,6 +23,7 @@ from meshrelay.core.trust import Anchor, Clock
 from meshrelay.index import Index, PeerView
 from meshrelay.keyring import Keyring
 from meshrelay.local import Local
+from meshrelay.peers import server as server_module
 from meshrelay.peers.addressbook import PeerAddress
 from meshrelay.peers.client import ExchangeReport, Link, exchange, meet
 from meshrelay.peers.discovery import Discovery
@@ -57,7 +60,7 @@ def bulletin(
         sent=when,
         expires=when + 30 * 86400,
         chain=Chain(b"stream-1", number + 1),
-        texts=(Text("en", "Notice", f"Notice number {number} {words}"),),
+        texts=(Text("en", "Notice", f"Notice number {number}", words),),
         severity=severity,
         urgency=urgency,
         msg_type=MsgType.CANCEL if acts_on else MsgType.ALERT,
@@ -185,6 +188,14 @@ class Station:
         """Listen again, after the server was stopped and the socket closed."""
         self._listen(port or self.port)
         await self.server.start([self.socket])
+
+    async def reopen_with(self, monkeypatch: pytest.MonkeyPatch, **limits: object) -> None:
+        """Listen again with other limits, so that a test need not wait for the real ones."""
+        for name, value in limits.items():
+            monkeypatch.setattr(server_module, name, value)
+        await self.server.stop()
+        self.socket.close()
+        await self.reopen()
 
     def knows(self, *authors: int) -> None:
         for number in authors:

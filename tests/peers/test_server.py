@@ -1,0 +1,286 @@
+"""The peer listener against callers that send what they should not, too much, too slowly, or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import zlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from meshrelay.core.reconcile import MAX_REQUEST, Keys, Reconciliation
+from meshrelay.peers import server, wire
+from meshrelay.peers.link import LinkIdentity, open_identity
+from meshrelay.peers.server import Budget, source_of
+from tests.peers.stations import Station, bulletin, bulletins
+
+
+@pytest.fixture
+def identity(tmp_path: Path) -> LinkIdentity:
+    return open_identity(tmp_path / "caller.pem")
+
+
+@pytest.fixture
+async def caller(identity: LinkIdentity) -> AsyncIterator[aiohttp.ClientSession]:
+    connector = aiohttp.TCPConnector(ssl=identity.client)
+    async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
+        yield session
+
+
+def url(station: Station, path: str) -> str:
+    return f"https://127.0.0.1:{station.port}/mesh/v1/{path}"
+
+
+GOOD = wire.pack_items([item.data for item in bulletins(3)])
+FLAWS = [
+    ("hello that is none", "POST", "hello", b"hi", {}, 400),
+    ("hello of another version", "POST", "hello", b"\x09" + bytes(10), {}, 400),
+    ("hello too long", "POST", "hello", bytes(65), {}, 413),
+    ("no message", "POST", "reconcile", b"", {}, 400),
+    ("a broken message", "POST", "reconcile", b"\x01" + b"\xff" * 300, {}, 400),
+    ("too long a message", "POST", "reconcile", bytes(MAX_REQUEST + 1), {}, 413),
+    ("no keys", "POST", "summaries", b"", {}, 400),
+    ("part of a key", "POST", "summaries", bytes(25), {}, 400),
+    ("too many keys", "POST", "summaries", bytes(24 * 251), {}, 413),
+    ("a key twice", "POST", "items", bytes(48), {}, 400),
+    ("a batch without its type", "PUT", "items", GOOD, {}, 415),
+    ("a batch that is none", "PUT", "items", b"junk", {"Content-Type": wire.BATCH}, 400),
+    ("a batch cut off", "PUT", "items", GOOD[:-3], {"Content-Type": wire.BATCH}, 400),
+    ("an empty batch", "PUT", "items", zlib.compress(b""), {"Content-Type": wire.BATCH}, 400),
+    ("a bomb", "PUT", "items", zlib.compress(bytes(40_000_000)), {"Content-Type": wire.BATCH}, 400),
+    ("too many items", "PUT", "items", zlib.compress(b"\x01" * 251), {"Content-Type": wire.BATCH}, 400),
+    ("a batch too long", "PUT", "items", bytes(wire.MAX_DEFLATED + 1), {"Content-Type": wire.BATCH}, 413),
+    ("a batch with a content encoding", "PUT", "items", GOOD,
+     {"Content-Type": wire.BATCH, "Content-Encoding": "gzip"}, 415),
+    ("a message with a content encoding", "POST", "reconcile", b"x", {"Content-Encoding": "deflate"}, 415),
+    ("an unknown content encoding", "POST", "hello", b"x", {"Content-Encoding": "x"}, 415),
+    ("an offer without its type", "POST", "offer", wire.pack_summaries([None]), {}, 415),
+    ("an offer that is none", "POST", "offer", b"junk", {"Content-Type": wire.SUMMARIES}, 400),
+    ("an offer that is a bomb", "POST", "offer", zlib.compress(bytes(9_000_000)),
+     {"Content-Type": wire.SUMMARIES}, 400),
+    ("an empty offer", "POST", "offer", zlib.compress(b""), {"Content-Type": wire.SUMMARIES}, 400),
+    ("another path", "POST", "nothing", b"", {}, 404),
+    ("another method", "GET", "items", b"", {}, 405),
+    ("deleting", "DELETE", "items", b"", {}, 405),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("flaw", "method", "path", "body", "headers", "status"), FLAWS, ids=[row[0] for row in FLAWS])
+async def test_what_is_malformed_gets_a_4xx_and_changes_nothing(
+    station: Station,
+    caller: aiohttp.ClientSession,
+    flaw: str,
+    method: str,
+    path: str,
+    body: bytes,
+    headers: dict[str, str],
+    status: int,
+) -> None:
+    headers = {"Content-Type": "application/octet-stream"} | headers
+    async with caller.request(method, url(station, path), data=body, headers=headers) as response:
+        assert response.status == status
+    station.settle()
+    assert not station.ids()
+
+
+async def test_random_bytes_never_make_a_500(station: Station, caller: aiohttp.ClientSession) -> None:
+    dice = random.Random(7)
+    for number in range(200):
+        body = dice.randbytes(dice.randrange(300))
+        if number % 3 == 0:
+            body = zlib.compress(body)
+        path = dice.choice(["hello", "reconcile", "summaries", "items", "offer"])
+        method = dice.choice(["POST", "PUT"])
+        kind = dice.choice([wire.BATCH, wire.SUMMARIES, wire.MESSAGE, "text/plain; charset=\xff"])
+        async with caller.request(method, url(station, path), data=body, headers={"Content-Type": kind}) as response:
+            assert 400 <= response.status < 500 or response.status == 200, (method, path, body)
+    station.settle()
+    assert not station.ids()
+
+
+async def test_a_bad_item_among_good_ones_is_answered_on_its_own(
+    station: Station, caller: aiohttp.ClientSession
+) -> None:
+    good = bulletins(3)
+    station.holds(good[:1])
+    body = wire.pack_items([good[0].data, good[1].data[:-1] + b"\x00", good[2].data])
+    async with caller.put(url(station, "items"), data=body, headers={"Content-Type": wire.BATCH}) as response:
+        assert await response.read() == bytes([wire.Answer.KNOWN, wire.Answer.BAD, wire.Answer.NEW])
+    station.settle()
+    assert station.ids() == {good[0].id, good[2].id}
+
+
+async def test_an_offer_is_answered_with_what_is_wanted_most_pressing_first(
+    station: Station, caller: aiohttp.ClientSession
+) -> None:
+    station.knows(2)
+    items = [bulletin(1), bulletin(2), bulletin(3, by=2)]
+    station.holds(items[:1])
+    body = wire.pack_summaries([item.header for item in items])
+    async with caller.post(url(station, "offer"), data=body, headers={"Content-Type": wire.SUMMARIES}) as response:
+        answers, wanted = wire.unpack_choice(await response.read(), offered=3)
+    assert answers == [wire.Answer.KNOWN, wire.Answer.NEW, wire.Answer.NEW]
+    assert wanted == [2, 1]
+
+
+async def test_a_reply_says_nothing_about_this_machine(station: Station, caller: aiohttp.ClientSession) -> None:
+    async with caller.post(url(station, "hello"), data=wire.pack_hello(port=0, now=0)) as response:
+        assert set(response.headers) == {"Content-Type", "Content-Length"}
+
+
+async def test_a_batch_that_is_asked_for_stays_within_a_mebibyte(
+    station: Station, caller: aiohttp.ClientSession
+) -> None:
+    items = [bulletin(number, words=long_words(number)) for number in range(100)]
+    station.holds(items)
+    rest = [item.key for item in items]
+    got: list[bytes] = []
+    while rest:
+        async with caller.post(url(station, "items"), data=wire.pack_keys(rest)) as response:
+            batch = wire.unpack_items(await response.read())
+            assert sum(map(len, batch)) <= wire.MAX_BATCH
+            got += batch
+            rest = rest[int(response.headers[wire.ANSWERED]) :]
+    assert got == [item.data for item in items]
+
+
+def long_words(number: int) -> str:
+    """Return words that do not shrink much."""
+    return random.Random(number).randbytes(7_000).hex()
+
+
+# Time and numbers
+
+
+async def raw(station: Station, identity: LinkIdentity) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection("127.0.0.1", station.port, ssl=identity.client)
+
+
+async def closed(reader: asyncio.StreamReader) -> bytes:
+    """Read until the other end closes, or the connection is reset."""
+    data = b""
+    try:
+        while chunk := await reader.read(65536):
+            data += chunk
+    except ConnectionError:
+        pass
+    return data
+
+
+HEAD = b"POST /mesh/v1/reconcile HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.mark.parametrize("sent", [b"", HEAD, HEAD + b"X: "], ids=["nothing", "half a head", "half a header"])
+async def test_a_caller_that_does_not_finish_its_head_is_closed(
+    station: Station, identity: LinkIdentity, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    await station.reopen_with(monkeypatch, _IDLE=0.3)
+    reader, writer = await raw(station, identity)
+    writer.write(sent)
+    async with asyncio.timeout(5):
+        await closed(reader)
+    writer.close()
+
+
+async def test_a_body_that_drips_is_given_up(
+    station: Station, identity: LinkIdentity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await station.reopen_with(monkeypatch, _BODY_FIRST=0.4)
+    reader, writer = await raw(station, identity)
+    writer.write(HEAD + b"Content-Length: 100000\r\n\r\n")
+
+    async def drip() -> None:
+        while True:
+            writer.write(b"x")
+            await asyncio.sleep(0.02)
+
+    dripping = asyncio.create_task(drip())
+    async with asyncio.timeout(10):
+        answer = await closed(reader)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    dripping.cancel()
+    writer.close()
+
+
+async def test_a_caller_that_does_not_read_is_given_up(
+    station: Station, identity: LinkIdentity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = [bulletin(number, words=long_words(number)) for number in range(70)]
+    station.holds(items)
+    await station.reopen_with(monkeypatch, _EXCHANGE=0.5)
+    _, writer = await raw(station, identity)
+    body = wire.pack_keys([item.key for item in items])
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    for _ in range(30):
+        writer.write(b"POST /mesh/v1/items HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    async with asyncio.timeout(10):
+        while station.server.open_connections:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    writer.transport.abort()
+
+
+async def test_a_caller_without_tls_is_closed(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    await station.reopen_with(monkeypatch, _HANDSHAKE=0.3)
+    for sent in (b"", b"GET / HTTP/1.1\r\n\r\n"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", station.port)
+        writer.write(sent)
+        async with asyncio.timeout(5):
+            assert b"HTTP" not in await closed(reader)
+        writer.close()
+
+
+async def test_one_source_holds_only_so_many_connections_and_the_others_are_closed_at_once(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await station.reopen_with(monkeypatch, _CONNECTIONS_EACH=5)
+    connections = [await asyncio.open_connection("127.0.0.1", station.port) for _ in range(20)]
+    waiting = [asyncio.create_task(closed(reader)) for reader, _ in connections]
+    async with asyncio.timeout(5):
+        while sum(task.done() for task in waiting) < 15:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert sum(task.done() for task in waiting) == 15
+    for _, writer in connections:
+        writer.close()
+    await asyncio.wait(waiting)
+
+
+async def test_a_source_that_makes_this_relay_hash_too_much_is_told_to_wait(
+    station: Station, caller: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station.holds(bulletins(200))
+    await station.reopen_with(monkeypatch, _HASHED=(1.0, 20_000.0))
+    message = Reconciliation(Keys(), salt=bytes(16), now=0).message()
+    statuses = []
+    for _ in range(5):
+        async with caller.post(url(station, "reconcile"), data=message) as response:
+            statuses.append(response.status)
+    assert statuses[0] == 200
+    assert statuses[-1] == 429
+
+
+def test_a_bucket_fills_up_again_and_never_beyond_its_burst() -> None:
+    budget = Budget(rate=10, burst=100)
+    assert budget.take("a", 100, moment=0)
+    assert not budget.take("a", 1, moment=0)
+    assert budget.take("b", 100, moment=0)
+    assert not budget.take("a", 100, moment=9)
+    assert budget.take("a", 100, moment=10)
+    assert budget.take("a", 1000, moment=1000)  # a full bucket covers any amount, and owes the rest
+    assert not budget.take("a", 1, moment=1001)
+
+
+def test_buckets_are_bounded_in_number() -> None:
+    budget = Budget(rate=1, burst=1)
+    for number in range(3 * server._SOURCES):
+        budget.take(str(number), 1, moment=0)
+    assert len(budget._left) == server._SOURCES
+
+
+def test_sources_are_counted_by_address_or_by_ipv6_network() -> None:
+    assert source_of("192.168.1.7") == "192.168.1.7"
+    assert source_of("::ffff:192.168.1.7") == "192.168.1.7"
+    assert source_of("2001:db8:1:2::7") == source_of("2001:db8:1:2:ffff::") == "2001:db8:1:2::/64"
+    assert source_of("fe80::1%eth0") == "fe80::/64"
