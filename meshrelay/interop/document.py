@@ -28,7 +28,8 @@ def document(one: Shown, words: Words, *, relay: str, whole: bool = False) -> di
         "effective": _time(bulletin.effective, words),
         "onset": _time(bulletin.onset, words),
         "expires": stamp(bulletin.expires, words.tz),
-        "status": str(bulletin.status),
+        "status": str(verdict.standing),
+        "cap_status": str(bulletin.status),
         "msg_type": str(bulletin.msg_type),
         "category": [str(category) for category in bulletin.categories],
         "event": text.event if text else "",
@@ -48,7 +49,7 @@ def document(one: Shown, words: Words, *, relay: str, whole: bool = False) -> di
         "seq": bulletin.chain.seq,
         "received": stamp(one.received, words.tz),
         "verdict": {
-            "standing": str(verdict.standing),
+            "status": str(verdict.standing),
             "author": str(verdict.author),
             "known": verdict.known,
             "drill": verdict.drill,

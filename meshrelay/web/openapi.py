@@ -144,7 +144,8 @@ def _bulletin() -> dict[str, Any]:
             "sent": _TIME,
             "expires": _TIME,
             "received": _TIME,
-            "status": {"enum": ["Actual", "Exercise", "Test"]},
+            "status": {"enum": list(Standing)},
+            "cap_status": {"enum": ["Actual", "Exercise", "Test"]},
             "msg_type": {"enum": ["Alert", "Update", "Cancel"]},
             "category": {"type": "array", "items": {"enum": list(Category)}},
             "languages": {"type": "array", "items": _TEXT},
@@ -157,7 +158,7 @@ def _bulletin() -> dict[str, Any]:
             "verdict": {
                 "type": "object",
                 "properties": {
-                    "standing": {"enum": list(Standing)},
+                    "status": {"enum": list(Standing)},
                     "author": {"enum": list(Author)},
                     "known": {"type": "boolean"},
                     "drill": {"type": "boolean"},
