@@ -72,6 +72,11 @@ class Settings:
         return self.data / "local.db"
 
     @property
+    def link_path(self) -> Path:
+        """The key and certificate by which other relays know this one."""
+        return self.data / "link.pem"
+
+    @property
     def file(self) -> Path:
         """The settings file that commands write."""
         return self.data / "settings.toml"
@@ -148,7 +153,9 @@ def _read_file(path: Path) -> dict[str, Any]:
             found = tomllib.load(file)
     except FileNotFoundError as error:
         raise Refusal(f"no settings file at {path}", hint="give --config the path of a file that exists") from error
-    except tomllib.TOMLDecodeError as error:
+    except OSError as error:
+        raise Refusal(f"{path} cannot be read: {error.strerror}", hint="it must be a file that you may read") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Refusal(f"{path} is not a settings file: {error}", hint="correct that line or remove the file") from error
     unknown = found.keys() - KEYS.keys()
     if unknown:

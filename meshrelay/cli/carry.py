@@ -1,0 +1,153 @@
+"""import and export: bulletins by file, where no network goes."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+
+from meshrelay.cli.frame import SOME_FAILED, Command, Progress, json_option, note, print_json, progress
+from meshrelay.cli.publish import say_new_key
+from meshrelay.cli.session import Session, pass_session
+from meshrelay.cli.values import Moment, Size
+from meshrelay.core import order
+from meshrelay.core.envelope import KEY_SIZE
+from meshrelay.errors import NotFound, Refusal
+from meshrelay.interop import carry
+from meshrelay.interop.intake import Fate, take_in
+from meshrelay.keyring import OwnKey
+from meshrelay.relay import Relay
+from meshrelay.store import Held
+
+_STDIN = "-"
+_AT_ONCE = 250
+
+
+@click.command(cls=Command, name="import")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=str))
+@click.option("--checked", is_flag=True, help="Say of CAP alerts that you checked yourself what they say.")
+@click.option("--key", metavar="NAME", default="", help="The key that passes CAP alerts on; default as for publish.")
+@json_option
+@pass_session
+def import_(session: Session, paths: tuple[str, ...], checked: bool, key: str, as_json: bool) -> int:
+    """Take in carry files, CAP alerts, signed items, and folders of them; - reads one from stdin.
+
+    Signed items keep their authors. CAP alerts are signed with your key as "relayed from" whoever wrote them. Says how
+    many were new and known here, and which were refused and why.
+    """
+    with session.relay() as relay:
+
+        @cache
+        def signer() -> OwnKey:
+            chosen, made = session.signing_key(relay, key)
+            if made:
+                say_new_key(relay, chosen.name)
+            return chosen
+
+        counts = Counter[Fate]()
+        refused: list[dict[str, Any]] = []
+        altered: list[str] = []
+        new: list[str] = []
+        with progress("taken in") as shown:
+            for name, source in _sources(paths):
+                with source:
+                    for one in take_in(relay, source, now=session.now, key=signer, checked=checked):
+                        counts[one.fate] += 1
+                        shown.advance()
+                        if one.fate is Fate.REFUSED:
+                            refused.append({"file": name, "part": one.place, "reason": one.detail})
+                        elif one.fate is Fate.NEW and one.id is not None:
+                            new.append(one.id.hex())
+                            if one.detail:
+                                altered.append(f"{name}: {one.place}: {one.detail}")
+    if as_json:
+        print_json({"new": counts[Fate.NEW], "known": counts[Fate.KNOWN], "refused": refused, "ids": new})
+    else:
+        for line in altered:
+            note(line)
+        for entry in refused:
+            click.echo(f"refused: {entry['file']}: {entry['part']}: {entry['reason']}", err=True)
+        click.echo(f"{counts[Fate.NEW]} new, {counts[Fate.KNOWN]} known, {counts[Fate.REFUSED]} refused")
+    if not refused:
+        return 0
+    return SOME_FAILED if counts[Fate.NEW] + counts[Fate.KNOWN] else 1
+
+
+@click.command(cls=Command)
+@click.argument("name", metavar="NAME.carry", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--since", type=Moment(ahead=False), help="Only what came here since: a time, or 6h, 3d back.")
+@click.option("--max-bytes", type=Size(), help="No larger than this, such as 700k; what matters most goes first.")
+@click.option("--urgent", is_flag=True, help="Only revocations, updates, cancellations, and what is Extreme or Severe.")
+@json_option
+@pass_session
+def export(session: Session, name: Path, since: int | None, max_bytes: int | None, urgent: bool, as_json: bool) -> None:
+    """Write what is held here into a carry file, most urgent first, for `meshrelay import` at another relay."""
+    path = name if name.suffix else name.with_suffix(carry.SUFFIX)
+    with session.relay() as relay:
+        plan = carry.plan(_in_order(relay), since=since, max_bytes=max_bytes, urgent=urgent)
+        if not plan.ids:
+            raise NotFound("there is nothing here to write", hint="see `meshrelay list --all`")
+        with progress("written", total=len(plan.ids)) as shown:
+            count = _write(path, _envelopes(relay, plan.ids, shown))
+    if as_json:
+        print_json({"file": str(path), "items": count, "bytes": path.stat().st_size, "left_out": plan.left_out})
+        return
+    click.echo(f"{path}: {count} items, {path.stat().st_size} bytes")
+    if plan.left_out:
+        note(f"{plan.left_out} had no room; more --max-bytes takes them too.")
+
+
+def _sources(paths: Iterable[str]) -> Iterator[tuple[str, BinaryIO]]:
+    """Yield every file meant, opened, by name; folders are gone through, hidden files left out."""
+    for path in paths:
+        if path == _STDIN:
+            yield "stdin", io.BytesIO(sys.stdin.buffer.read())
+            continue
+        place = Path(path)
+        if not place.exists():
+            raise NotFound(f"there is no {path}", hint="give the path of a file or a folder")
+        files = sorted(one for one in place.rglob("*") if one.is_file()) if place.is_dir() else [place]
+        for file in files:
+            if file is place or not any(part.startswith(".") for part in file.relative_to(place).parts):
+                yield str(file), file.open("rb")
+
+
+def _in_order(relay: Relay) -> list[Held]:
+    """Return everything that may be given on, what is carried first at the front."""
+    keys, _ = relay.store.keys()
+    found = relay.store.by_key(keys[at : at + KEY_SIZE] for at in range(0, len(keys), KEY_SIZE))
+    held = relay.store.headers(header.id for header in found.values() if header.author not in relay.trust.blocked)
+    trust = relay.trust
+    return sorted(held.values(), key=lambda one: order.carried(one.header, matters=trust.matters(one.header)))
+
+
+def _envelopes(relay: Relay, ids: tuple[bytes, ...], shown: Progress) -> Iterator[bytes]:
+    for at in range(0, len(ids), _AT_ONCE):
+        batch = ids[at : at + _AT_ONCE]
+        found = relay.store.get_many(batch)
+        yield from (found[item] for item in batch if item in found)
+        shown.advance(len(batch))
+
+
+def _write(path: Path, envelopes: Iterable[bytes]) -> int:
+    """Write a carry file in one step: whoever pulls the stick too early finds the old file or none, never half."""
+    temporary = path.with_name(path.name + ".new")
+    try:
+        with temporary.open("wb") as file:
+            count = carry.write(file, envelopes)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise Refusal(
+            f"cannot write {path}: {error.strerror or error}", hint="choose a folder or a stick with room"
+        ) from error
+    return count

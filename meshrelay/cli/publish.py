@@ -1,0 +1,198 @@
+"""publish and withdraw: say something, replace it, take it back."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import click
+
+from meshrelay.cli import forms
+from meshrelay.cli.forms import Form
+from meshrelay.cli.frame import Command, json_option, note, print_json
+from meshrelay.cli.session import Session, locale_language, pass_session
+from meshrelay.cli.values import Language, Moment
+from meshrelay.core.admission import reopen
+from meshrelay.core.bulletin import Bulletin, Category, Certainty, MsgType, Response, Severity, Urgency
+from meshrelay.core.envelope import SignedItem
+from meshrelay.core.trust import Standing
+from meshrelay.errors import Refusal
+from meshrelay.interop.document import document
+from meshrelay.relay import Relay, Shown, withdrawal
+from meshrelay.settings import time_zone
+
+_STDIN = "-"
+
+
+def _one_of(words: type[StrEnum]) -> click.Choice[StrEnum]:
+    return click.Choice(words, case_sensitive=False)
+
+
+@click.command(cls=Command)
+@click.argument("file", required=False, type=click.Path(path_type=str))
+@click.option("--headline", metavar="TEXT", help="The bulletin in one line; all that is needed.")
+@click.option("--description", metavar="TEXT", help="What has happened or will.")
+@click.option("--instruction", metavar="TEXT", help="What people should do.")
+@click.option("--lang", type=Language(), help="Language of these words (BCP 47); default: the locale's or the place's.")
+@click.option("--event", metavar="TEXT", help=f"What kind of event it is; default {forms.DEFAULT_EVENT}.")
+@click.option("--category", type=_one_of(Category), multiple=True, help="What it is about; default Safety.")
+@click.option("--response", type=_one_of(Response), multiple=True, help="What to do, in one word.")
+@click.option("--urgency", type=_one_of(Urgency), help="When to act; default Unknown.")
+@click.option("--severity", type=_one_of(Severity), help="How bad it is; default Unknown.")
+@click.option("--certainty", type=_one_of(Certainty), help="How sure you are; default Unknown.")
+@click.option("--sender-name", metavar="TEXT", help="Who says so, as readers who do not know your key see it.")
+@click.option("--contact", metavar="TEXT", help="How to reach whoever says so.")
+@click.option("--web", metavar="URL", help="Where more stands; shown as text.")
+@click.option("--area", metavar="TEXT", help="The place in words; default: the place of this relay.")
+@click.option("--polygon", metavar="'LAT,LON LAT,LON ...'", multiple=True, help="The area's corners, in degrees.")
+@click.option("--circle", metavar="LAT,LON,KM", multiple=True, help="A point and a radius in kilometres.")
+@click.option("--geocode", metavar="NAME=VALUE", multiple=True, help="A code of the area, such as SAME=006113.")
+@click.option("--effective", type=Moment(ahead=True), help="From when it may be acted on: a time, or 6h, 3d from now.")
+@click.option("--onset", type=Moment(ahead=True), help="When the event is expected to begin.")
+@click.option("--expires", type=Moment(ahead=True), help="Until when it holds; default 24h, at most 90d.")
+@click.option("--note", metavar="TEXT", help="A remark, such as why an earlier bulletin is replaced or withdrawn.")
+@click.option("--update", metavar="ID", help="Replace this earlier bulletin of yours.")
+@click.option("--cancel", metavar="ID", help="Withdraw this earlier bulletin of yours.")
+@click.option("--drill/--no-drill", default=None, help="An exercise: marked as one everywhere.")
+@click.option(
+    "--translation", metavar="LANG=FILE.json", multiple=True, help="The words in one more language, from a JSON file."
+)
+@click.option("--key", metavar="NAME", default="", help="The key to sign with; default: the only one, or `me`.")
+@json_option
+@pass_session
+def publish(session: Session, /, file: str | None, key: str, as_json: bool, **flags: Any) -> None:
+    """Sign a bulletin and hand it to the relays around; prints its id.
+
+    The words come from flags, from FILE (JSON with the same names, or a CAP alert used as a form; - reads it from
+    stdin), or from both: a flag outdoes the file. Without any key here, one called `me` is made first.
+    """
+    translations = dict(_translation(pair) for pair in flags.pop("translation"))
+    given: dict[str, Any] = {
+        name: list(value) if isinstance(value, tuple) else value for name, value in flags.items() if value is not None
+    }
+    flag_form = Form(**given, translation=translations)
+    with session.relay() as relay:
+        item = _publish(session, relay, file, flag_form, key)
+        _answer(session, relay, item, as_json=as_json)
+
+
+@click.command(cls=Command)
+@click.argument("item", metavar="ID")
+@click.option("--note", metavar="TEXT", default="", help="Why, in a line; shown beside the struck bulletin.")
+@json_option
+@pass_session
+def withdraw(session: Session, item: str, note: str, as_json: bool) -> None:
+    """Take back a bulletin of yours, everywhere; prints the id of what takes it back.
+
+    ID may be the beginning of one. What replaced it in the meantime is taken back with it.
+    """
+    with session.relay() as relay:
+        signed = _publish(session, relay, None, Form(cancel=item, note=note), "")
+        _answer(session, relay, signed, as_json=as_json)
+
+
+def _publish(session: Session, relay: Relay, file: str | None, flags: Form, key: str) -> SignedItem:
+    settings, now = session.settings(), session.now
+    tz = time_zone(settings.time_zone)
+    own_language = locale_language() or (*settings.languages, "en")[0]
+    layers = [flags]
+    base = forms.blank(now=now)
+    if file is not None:
+        name, data = ("the form", sys.stdin.buffer.read()) if file == _STDIN else (file, _read(file))
+        if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+            base = forms.read_cap(data, name=name, now=now)
+        else:
+            layers.insert(0, forms.read_json(data, name=name))
+    target = _target(relay, layers, session)
+    if target is not None:
+        base = _acting(relay, *target, now=now)
+    language, anew = own_language, target is not None
+    for layer in layers:
+        language = layer.lang or layer.language or (base.texts[0].language if base.texts else own_language)
+        base = forms.fill(base, layer, language=language, now=now, tz=tz, anew=anew)
+        anew = anew and not layer.words(language)
+    draft = forms.placed(base, settings.place, language=language)
+    _check(draft, now=now)
+    return relay.publish(draft, _signer(session, relay, key, target), now=now)
+
+
+def _target(relay: Relay, layers: Sequence[Form], session: Session) -> tuple[Shown, MsgType] | None:
+    """Return the bulletin to be replaced or withdrawn, and which of the two."""
+    update = next((layer.update for layer in reversed(layers) if layer.update), "")
+    cancel = next((layer.cancel for layer in reversed(layers) if layer.cancel), "")
+    if update and cancel:
+        raise click.UsageError("--update and --cancel exclude each other")
+    if not update and not cancel:
+        return None
+    shown = relay.bulletin(relay.find(update or cancel), session.clock())
+    name = shown.header.id.hex()[:8]
+    if shown.header.author not in relay.trust.own:
+        raise Refusal(
+            f"{name} is signed with a key that is not here, and only that key can end it",
+            hint="publish a bulletin of your own that says what is wrong with it",
+        )
+    if shown.header.msg_type is MsgType.CANCEL:
+        raise Refusal(f"{name} is itself a withdrawal", hint="publish a new bulletin instead")
+    if shown.verdict.standing is Standing.CANCELLED:
+        raise Refusal(f"{name} was withdrawn before", hint="publish a new bulletin instead")
+    return shown, MsgType.CANCEL if cancel else MsgType.UPDATE
+
+
+def _acting(relay: Relay, shown: Shown, msg_type: MsgType, *, now: int) -> Bulletin:
+    """Return the draft that ends a bulletin and whatever has replaced it since."""
+    reach = (shown.header.id, *(act.id for act in shown.verdict.by))
+    if msg_type is MsgType.UPDATE:
+        return forms.update(shown.bulletin, reach, now=now)
+    (data,) = relay.store.get_many([shown.header.id]).values()
+    return dataclasses.replace(withdrawal(reopen(data), now=now), references=reach)
+
+
+def _signer(session: Session, relay: Relay, key: str, target: tuple[Shown, MsgType] | None) -> str:
+    if target is not None:
+        owner = relay.trust.own[target[0].header.author]
+        if key and key != owner:
+            raise Refusal(f"that bulletin is signed by {owner}, not by {key}", hint=f"leave out --key, or give {owner}")
+        return owner
+    chosen, made = session.signing_key(relay, key)
+    if made:
+        say_new_key(relay, chosen.name)
+    return chosen.name
+
+
+def say_new_key(relay: Relay, name: str) -> None:
+    """Say that a key was made, and where the paper that ends it lies."""
+    note(f"A key called {name} was made; bulletins from here are signed with it.")
+    note(f"Its own revocation lies at {relay.keyring.revocation_path(name)}: copy it to a stick or print it,")
+    note("and keep that away from this computer. Should the key be stolen, `meshrelay import` of it ends the key.")
+
+
+def _check(draft: Bulletin, *, now: int) -> None:
+    if draft.msg_type is not MsgType.CANCEL and not any(text.headline for text in draft.texts):
+        raise click.UsageError("a bulletin needs --headline, the whole of it in one line")
+    if draft.expires <= now:
+        raise Refusal(
+            "it would already be over: its end lies in the past", hint="give another end, such as --expires 6h"
+        )
+
+
+def _translation(pair: str) -> tuple[str, forms.FormText]:
+    tag, sign, path = pair.partition("=")
+    if not sign or not path:
+        raise click.BadParameter(f"{pair!r} is not LANG=FILE.json", param_hint="--translation")
+    return tag, forms.read_translation(_read(path), name=path)
+
+
+def _read(path: str) -> bytes:
+    return Path(path).read_bytes()
+
+
+def _answer(session: Session, relay: Relay, item: SignedItem, *, as_json: bool) -> None:
+    if not as_json:
+        click.echo(item.id.hex())
+        return
+    shown = relay.bulletin(item.id, session.clock())
+    print_json(document(shown, session.words(), relay=session.relay_name(), whole=True))

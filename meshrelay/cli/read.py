@@ -1,0 +1,210 @@
+"""list, show, search: what this relay holds and what it makes of it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+import click
+
+from meshrelay.cli.frame import Command, json_option, note, print_json
+from meshrelay.cli.session import Session, pass_session
+from meshrelay.cli.values import Language, Moment
+from meshrelay.core.admission import reopen
+from meshrelay.core.bulletin import Bulletin
+from meshrelay.core.keys import digits
+from meshrelay.errors import NotFound
+from meshrelay.interop import cap, geojson
+from meshrelay.interop.document import document, listing
+from meshrelay.relay import LIVE, Lane, Query, Relay, Shown
+from meshrelay.words import Words
+from meshrelay.words.times import stamp
+
+_WIDTH = 100
+_ID_SHOWN = 10
+
+
+@click.command(cls=Command, name="list")
+@click.option("--all", "everything", is_flag=True, help="Also what has ended, and withdrawals.")
+@click.option("--known", is_flag=True, help="Only from senders this relay knows.")
+@click.option("--lang", type=Language(), help="Only bulletins written in this language, and say it in it.")
+@click.option("--area", metavar="TEXT", default="", help="Only where a place has this in its words.")
+@click.option("--since", type=Moment(ahead=False), help="Only what came here since: a time, or 6h, 3d back.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most.")
+@click.option("--cursor", help="Go on where --json said `next`.")
+@json_option
+@pass_session
+def list_(
+    session: Session,
+    everything: bool,
+    known: bool,
+    lang: str | None,
+    area: str,
+    since: int | None,
+    limit: int,
+    cursor: str | None,
+    as_json: bool,
+) -> None:
+    """List bulletins, the most pressing and newest first.
+
+    Those of senders that this relay knows stand first, the others apart. With --json it is one list, the same document
+    as /api/v1/bulletins of a running relay.
+    """
+    words, name = session.words(lang), session.relay_name()
+    with session.relay() as relay:
+
+        def query(lane: Lane) -> Query:
+            return Query(
+                lane=lane,
+                standings=frozenset() if everything else LIVE,
+                cancels=everything,
+                language=lang or "",
+                area=area,
+                since=since,
+                limit=limit,
+                after=cursor,
+            )
+
+        if as_json:
+            page = relay.bulletins(query(Lane.KNOWN if known else Lane.ALL), session.clock())
+            print_json(listing(page, words, relay=name))
+            return
+        lanes = {Lane.KNOWN: "known"} if known else {Lane.KNOWN: "known", Lane.UNKNOWN: "unknown"}
+        more = shown = False
+        for lane, heading in lanes.items():
+            page = relay.bulletins(query(lane), session.clock())
+            more = more or page.next is not None
+            shown = shown or bool(page.shown)
+            if page.shown:
+                click.secho(f"{words[heading]}\n", bold=True)
+            for one in page.shown:
+                click.echo("\n".join(card(one, words, relay=name)) + "\n")
+        if more:
+            note(f"There are more: meshrelay list --limit {min(2 * limit, 1000)}")
+        if not shown:
+            click.echo(words["known-empty"] if known else words["nothing"])
+
+
+@click.command(cls=Command)
+@click.argument("item", metavar="ID")
+@click.option("--lang", type=Language(), help="Show the text in this language, where there is one.")
+@click.option("--cap", "form", flag_value="cap", help="Print it as a CAP 1.2 file.")
+@click.option("--geojson", "form", flag_value="geojson", help="Print it as a GeoJSON feature.")
+@click.option("--raw", "form", flag_value="raw", help="Print the signed bytes as they are.")
+@json_option
+@pass_session
+def show(session: Session, item: str, lang: str | None, form: str | None, as_json: bool) -> None:
+    """Show everything known about one bulletin. ID may be the beginning of one."""
+    if form and as_json:
+        raise click.UsageError("give one of --json, --cap, --geojson and --raw")
+    words, name = session.words(lang), session.relay_name()
+    with session.relay() as relay:
+        id_ = relay.find(item)
+        if form == "raw":
+            click.echo(_envelope(relay, id_), nl=False)
+            return
+        one = relay.bulletin(id_, session.clock())
+        if form == "cap":
+            named = relay.store.get_many(one.bulletin.references).values()
+            targets = [reopen(data) for data in named]
+            click.echo(cap.write_alert(reopen(_envelope(relay, id_)), targets=targets).rstrip(b"\n"))
+        elif form == "geojson":
+            print_json(geojson.feature(one, words, relay=name, whole=True))
+        elif as_json:
+            print_json(document(one, words, relay=name, whole=True))
+        else:
+            click.echo("\n".join((*card(one, words, relay=name, whole=True), *_behind(one, words, relay=name))))
+
+
+@click.command(cls=Command)
+@click.argument("text", nargs=-1, required=True)
+@click.option("--lang", type=Language(), help="Say it in this language.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most.")
+@json_option
+@pass_session
+def search(session: Session, text: tuple[str, ...], lang: str | None, limit: int, as_json: bool) -> None:
+    """Find bulletins with these words, best match first; those that have ended too."""
+    words, name, wanted = session.words(lang), session.relay_name(), " ".join(text)
+    with session.relay() as relay:
+        while relay.store.index_backlog(1_000):
+            continue
+        found = relay.search(wanted, session.clock(), limit=limit)
+        if as_json:
+            bulletins = [document(one, words, relay=name) for one in found]
+            print_json({"bulletins": bulletins, "next": None, "as_of": stamp(words.now, words.tz)})
+            return
+        for one in found:
+            click.echo("\n".join(card(one, words, relay=name)) + "\n")
+        if not found:
+            click.echo(words["no-results"])
+
+
+def card(one: Shown, words: Words, *, relay: str, whole: bool = False) -> Iterator[str]:
+    """Yield the lines of one bulletin: what it says, then where, until when, and who says so."""
+    bulletin, verdict = one.bulletin, one.verdict
+    code = one.header.id.hex() if whole else one.header.id.hex()[:_ID_SHOWN]
+    standing = words.standing(verdict)
+    state = f"  {standing}" if standing else ""
+    yield f"{code}  {words.severity_line(verdict, bulletin.severity)}{state}"
+    text = words.text_of(bulletin)
+    if note_ := words.fallback_note(bulletin):
+        yield from _lines(str(note_))
+    yield from _lines(words.title_of(bulletin).text)
+    if text and text.instruction:
+        label = words["do-drill" if verdict.drill else "do"]
+        yield from _lines(f"{label}: {text.instruction}")
+    if whole and text and text.description:
+        yield from _lines(text.description)
+    if places := "; ".join(part.text for part in words.places(bulletin)):
+        yield from _lines(f"{words['where']}: {places}")
+    here = words.received(one.received, written_here=verdict.known and one.received == one.header.sent)
+    yield from _lines(f"{words['issued']}: {words.issued(bulletin.sent)} ({here}); {words.valid(bulletin)}")
+    newest = one.by[0].body if one.by else None
+    by = newest if isinstance(newest, Bulletin) else None
+    ended = words.ended(verdict, one.header, by=by, relay=relay)
+    if ended:
+        yield from _lines(str(ended))
+    yield from _lines(str(words.why(verdict, bulletin, one.header.author, relay=relay)))
+
+
+def _behind(one: Shown, words: Words, *, relay: str) -> Iterator[str]:
+    """Yield what people want to know of a single bulletin only."""
+    bulletin = one.bulletin
+    yield ""
+    for label, value in (
+        ("category", ", ".join(words.category(category) for category in bulletin.categories)),
+        ("response", ", ".join(words.response(response) for response in bulletin.responses)),
+        ("urgency", words.urgency(bulletin.urgency)),
+        ("certainty", words.certainty(bulletin.certainty)),
+        ("audience", bulletin.audience),
+        ("source", bulletin.source),
+        ("note", bulletin.note),
+    ):
+        if value:
+            yield from _lines(f"{words[label]}: {value}")
+    if text := words.text_of(bulletin):
+        for label, value in (("event", text.event), ("sender-name", text.sender_name), ("contact", text.contact)):
+            if value:
+                yield from _lines(f"{words[label]}: {value}")
+        if text.web:
+            yield from _lines(f"{words['web']}: {text.web}")
+    for resource in bulletin.resources:
+        yield from _lines(f"{words['attached']}: {resource.description} {resource.uri}")
+    languages = [text.language for text in bulletin.texts]
+    if len(languages) > 1:
+        yield from _lines(f"{words['also-written-in']}: {', '.join(languages)}")
+    yield from _lines(str(words.seal(one.verdict, one.header, relay=relay)))
+    yield from _lines(str(words.key_line(digits(one.header.author))))
+    yield from _lines(words["not-right"])
+
+
+def _lines(text: str) -> Iterator[str]:
+    for paragraph in text.splitlines():
+        yield from textwrap.wrap(paragraph, _WIDTH, initial_indent="  ", subsequent_indent="  ") or [""]
+
+
+def _envelope(relay: Relay, id_: bytes) -> bytes:
+    data = relay.store.get_many([id_]).get(id_)
+    if data is None:
+        raise NotFound("this item is no longer here", hint="see `meshrelay list --all`")
+    return data

@@ -1,0 +1,93 @@
+"""One call of the command on one data folder: its settings, what it holds, the clock, and the voice in which to speak.
+
+Commands open the databases themselves, whether a relay runs here or not: it notices what they write.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from meshrelay import settings as settings_module
+from meshrelay.core.bulletin import is_language
+from meshrelay.core.trust import Clock
+from meshrelay.keyring import Keyring, OwnKey
+from meshrelay.local import Local
+from meshrelay.relay import Relay
+from meshrelay.settings import Settings
+from meshrelay.store import Store
+from meshrelay.words import Words, negotiate
+
+FIRST_KEY = "me"
+UNNAMED = "This relay"
+
+
+@dataclass
+class Session:
+    """What all commands share; `loudness` is -1 for quiet, 0, or more for talkative."""
+
+    data: Path = field(default_factory=settings_module.default_data)
+    loudness: int = 0
+
+    @property
+    def now(self) -> int:
+        """The time, in unix seconds."""
+        return int(time.time())
+
+    def clock(self) -> Clock:
+        """Return the time in force."""
+        return Clock(self.now)
+
+    def settings(self, *, config: Path | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
+        """Return the settings in force; raises Refusal."""
+        return settings_module.load(self.data, config=config, environment=os.environ, flags=flags)
+
+    @contextmanager
+    def relay(self) -> Iterator[Relay]:
+        """Open what this folder holds."""
+        settings = self.settings()
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        relay = Relay(Store.open(settings.store_path), Local.open(settings.local_path), Keyring(settings.keys_dir))
+        try:
+            yield relay
+        finally:
+            relay.close()
+
+    def words(self, language: str | None = None) -> Words:
+        """Return the voice for this terminal: in `language`, else that of the locale, else that of the place."""
+        settings = self.settings()
+        choice = negotiate(language or locale_language(), None, default=(*settings.languages, "en")[0])
+        return Words(choice.page, settings_module.time_zone(settings.time_zone), self.now, choice.texts)
+
+    def relay_name(self) -> str:
+        """Return the name of this relay, or words that stand for it before its first start."""
+        return self.settings().name or UNNAMED
+
+    def signing_key(self, relay: Relay, name: str) -> tuple[OwnKey, bool]:
+        """Return the key to sign with, and whether it was made just now because there was none."""
+        wanted = name or self.settings().key
+        found = relay.keyring.choose(wanted)
+        if found is not None:
+            return found, False
+        made = relay.keyring.new(FIRST_KEY, now=self.now)
+        relay.refresh()
+        return made, True
+
+
+def locale_language() -> str:
+    """Return the language of the terminal's locale as a BCP 47 tag, or an empty text when it names none."""
+    for variable in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := os.environ.get(variable):
+            tag = value.partition(".")[0].partition("@")[0].partition("_")[0]
+            return tag if tag not in ("C", "POSIX") and is_language(tag) else ""
+    return ""
+
+
+pass_session = click.make_pass_decorator(Session, ensure=True)

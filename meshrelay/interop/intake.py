@@ -1,0 +1,173 @@
+"""Files from a stick, a mail or a feed, taken in: carry files, signed items one behind the other, CAP alerts.
+
+Signed items go through the same gate as if a peer had sent them. CAP alerts become bulletins of this relay's own key
+that say "relayed from"; one that this key has passed on before adds nothing.
+
+Not here: feeds and envelopes around alerts, and the reading of folders. Law: whatever a file holds, reading it ends,
+and every part of it is answered for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import BinaryIO, Final
+
+from meshrelay.core.admission import reopen
+from meshrelay.core.bulletin import Bulletin
+from meshrelay.core.encoding import skip
+from meshrelay.errors import InvalidDocument, InvalidItem
+from meshrelay.interop import cap, carry
+from meshrelay.keyring import OwnKey
+from meshrelay.relay import Outcome, Relay
+
+BATCH: Final = 250
+MAX_SEQUENCE: Final = 64 * 1024 * 1024
+"""Bytes of a file of bare items, which is read as a whole; a carry file may be of any size."""
+
+_SNIFFED: Final = 64 * 1024
+_COSE_SIGN1: Final = b"\xd2"
+_BLANK: Final = b"\xef\xbb\xbf \t\r\n"
+_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
+
+
+class Fate(StrEnum):
+    """What became of one part of a file."""
+
+    NEW = "new"
+    KNOWN = "known"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One part of a file and what became of it.
+
+    `place` says which part, `detail` why it was refused or what had to be altered, `id` the item that it is here.
+    """
+
+    fate: Fate
+    place: str
+    detail: str = ""
+    id: bytes | None = None
+
+
+def take_in(
+    relay: Relay, source: BinaryIO, *, now: int, key: Callable[[], OwnKey], checked: bool = False
+) -> Iterator[Taken]:
+    """Take in everything that a file holds, in its order; what is answered as new is on the disk.
+
+    `source` can be read again from its beginning; `key` gives the key that signs what comes as CAP and is asked for
+    only then; `checked` says that the operator looked into what it says. Raises Refusal when there is no room, or the
+    key cannot be used.
+    """
+    start = source.read(_SNIFFED)
+    source.seek(0)
+    if not start:
+        yield Taken(Fate.REFUSED, "the file", "is empty")
+    elif start.startswith(carry.MAGIC):
+        yield from _take_carry(relay, source, now=now)
+    elif start.startswith(_COSE_SIGN1):
+        yield from _take_sequence(relay, source.read(MAX_SEQUENCE + 1), now=now)
+    elif start.lstrip(_BLANK).startswith(b"<") or start.startswith(_UTF_16):
+        yield from _take_cap(relay, source.read(cap.MAX_DOCUMENT + 1), now=now, key=key, checked=checked)
+    elif carry.looks_like(start):
+        yield from _take_carry(relay, source, now=now)
+    else:
+        yield Taken(Fate.REFUSED, "the file", "is no carry file, no signed item and no CAP alert")
+
+
+def _take_carry(relay: Relay, source: BinaryIO, *, now: int) -> Iterator[Taken]:
+    batch: list[tuple[str, bytes]] = []
+    for part in carry.read(source):
+        if isinstance(part, carry.Damage):
+            yield from _receive(relay, batch, now=now)
+            batch = []
+            size = f"{part.size} bytes " if part.size else ""
+            yield Taken(Fate.REFUSED, f"{size}at byte {part.offset}", part.detail)
+            continue
+        batch.append((f"record at byte {part.offset}", part.data))
+        if len(batch) == BATCH:
+            yield from _receive(relay, batch, now=now)
+            batch = []
+    yield from _receive(relay, batch, now=now)
+
+
+def _take_sequence(relay: Relay, data: bytes, *, now: int) -> Iterator[Taken]:
+    if len(data) > MAX_SEQUENCE:
+        yield Taken(Fate.REFUSED, "the file", f"has more than {MAX_SEQUENCE} bytes")
+        return
+    batch: list[tuple[str, bytes]] = []
+    at, flaw = 0, None
+    while at < len(data) and flaw is None:
+        try:
+            end = skip(data, at)
+            batch.append((f"item at byte {at}", data[at:end]))
+            at = end
+        except InvalidItem as error:
+            flaw = Taken(Fate.REFUSED, f"{len(data) - at} bytes at byte {at}", error.detail)
+        if len(batch) == BATCH or flaw is not None or at == len(data):
+            yield from _receive(relay, batch, now=now)
+            batch = []
+    if flaw is not None:
+        yield flaw
+
+
+def _receive(relay: Relay, batch: Sequence[tuple[str, bytes]], *, now: int) -> Iterator[Taken]:
+    answers = relay.receive_many([data for _, data in batch], now=now) if batch else ()
+    for (place, _), answer in zip(batch, answers, strict=True):
+        if isinstance(answer, InvalidItem):
+            yield Taken(Fate.REFUSED, place, str(answer))
+        elif answer.outcome is Outcome.DECLINED:
+            yield Taken(Fate.REFUSED, place, _DECLINED[answer.reason], answer.header.id)
+        else:
+            fate = Fate.NEW if answer.outcome is Outcome.NEW else Fate.KNOWN
+            yield Taken(fate, place, id=answer.header.id)
+
+
+_DECLINED: Final = {
+    "block": "its sender is blocked here",
+    "age": "it is older than anything that is kept",
+    "time": "it is dated more than a year ahead, by a sender who is not known here",
+    "room": "there is no room left",
+}
+
+
+def _take_cap(relay: Relay, data: bytes, *, now: int, key: Callable[[], OwnKey], checked: bool) -> Iterator[Taken]:
+    try:
+        alerts = cap.read_alerts(data, now=now, checked=checked)
+    except InvalidDocument as error:
+        yield Taken(Fate.REFUSED, "the file", str(error))
+        return
+    for alert in alerts:
+        if isinstance(alert, InvalidDocument):
+            yield Taken(Fate.REFUSED, "alert", str(alert))
+            continue
+        signer = key()
+        changes = "; ".join(sorted(alert.changes))
+        for draft in alert.drafts:
+            place = f"alert {alert.identity.identifier}"
+            here = _passed_on(relay, draft, signer.public)
+            if here is not None:
+                yield Taken(Fate.KNOWN, place, id=here)
+            else:
+                yield Taken(Fate.NEW, place, changes, relay.publish(draft, signer.name, now=now).id)
+
+
+def _passed_on(relay: Relay, draft: Bulletin, author: bytes) -> bytes | None:
+    """Return the bulletin by which this key has passed on the same incident of the same file before, if it has."""
+    if draft.alias is None:
+        raise ValueError("only an alert with an identity was imported")
+    ids = [held.header.id for held in relay.store.imported_from(draft.alias) if held.header.author == author]
+    for item, data in relay.store.get_many(ids).items():
+        body = reopen(data).body
+        if isinstance(body, Bulletin) and body.origin.digest == draft.origin.digest and _said(body) == _said(draft):
+            return item
+    return None
+
+
+def _said(bulletin: Bulletin) -> tuple[object, ...]:
+    """Return what tells two incidents of one alert apart; times of signing do not."""
+    b = bulletin
+    return (b.texts, b.areas, b.categories, b.responses, b.urgency, b.severity, b.certainty, b.event_codes)
