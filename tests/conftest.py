@@ -1,6 +1,6 @@
 """What every test shares: which machine a marked test needs, and that a skip says why.
 
-Plain ``pytest`` deselects the marks netns, browser, shared, full, bench and cwt. Chosen with ``-m``, a test whose machine is
+Plain ``pytest`` deselects what is marked in setup.cfg. Chosen with ``-m``, a test whose machine is
 not there is skipped with the reason; where CI is set a missing tool is a failure, since a skip would hide a missing
 install step.
 """
