@@ -316,7 +316,7 @@ class Reconciliation:
         if left is not None:
             # Half of what is left, so that something remains for the items that the reply names.
             limit = min((left - _HEAD.size - len(ranges)) // 2, MAX_REPLY)
-        if not asked or limit < 0 or (left is not None and not limit):
+        if not asked or (left is not None and limit <= 0):
             return None
         self._asked, self._open = asked, rest
         self.rounds += 1

@@ -46,12 +46,15 @@ from tests.reconciling import (
     said,
     unpacked,
 )
+from tests.vectors import plain_responder
 from tests.vectors.malformed_reconcile import (
     A_LONG_LIST,
     CLASS_3,
+    DIFFERS,
     INVALID_REPLIES,
     INVALID_REQUESTS,
     KEY,
+    THE_SAME,
     UP_TO_NOW,
     counted,
 )
@@ -146,6 +149,26 @@ def test_the_peer_may_change_while_the_exchange_runs() -> None:
     assert set(work.need) >= held & set(keys[3_000:])
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.sets(crowded_keys), st.sets(crowded_keys))
+@example(set(made_keys(900, seed=41)), set(made_keys(700, seed=42)))
+@example(set(made_keys(900, seed=41)[:890]), set(made_keys(900, seed=41)[10:]))
+@example(set(), set(made_keys(300, seed=43)))
+def test_the_specification_suffices_for_a_second_responder(mine: set[bytes], theirs: set[bytes]) -> None:
+    settled = exchange(
+        Reconciliation(Keys.of(mine), salt=SALT, now=NOW), lambda message: plain_responder.respond(theirs, message)
+    )
+    assert settled.work.settled
+    assert (set(settled.work.have), set(settled.work.need)) == (mine - theirs, theirs - mine)
+    # With a limit that is never reached nothing is left to choose: the replies are the same, to the last byte.
+    limited = Reconciliation(Keys.of(mine), salt=SALT, now=NOW, budget=10_000_000)
+    while (message := limited.message()) is not None:
+        replied = answer(Keys.of(theirs), message)
+        assert plain_responder.respond(theirs, message) == replied
+        limited.receive(replied)
+    assert limited.settled
+
+
 # What it costs
 
 
@@ -212,6 +235,17 @@ def test_classes_settle_from_the_lowest_and_the_newest_of_each_come_at_once() ->
     assert [settled_at[item_class] for item_class in range(4)] == sorted(settled_at.values())
     assert settled_at[0] <= 3
     assert set(work.need) == set(theirs)
+
+
+def test_what_is_known_to_differ_is_opened_by_the_next_request(many: Keys) -> None:
+    work = Reconciliation(many, salt=SALT, now=NOW, budget=100_000)
+    scattered = [
+        made_keys(1, seed=item_class, item_class=item_class, newest=NOW - 50 * DAY)[0] for item_class in (1, 3)
+    ]
+    done = exchange(work, lambda message: answer(many.changed(add=scattered), message))
+    assert set(work.need) == set(scattered)
+    # Class 1 is compared and opened by the peer, then listed. Class 3 is opened here at once, and listed.
+    assert done.work.rounds == 2 + 2
 
 
 @pytest.mark.parametrize("item_class", [0, 3])
@@ -395,10 +429,11 @@ def test_a_malformed_reply_is_refused_and_ends_the_exchange(flaw: str) -> None:
 
 
 def test_messages_may_be_as_long_as_the_limits_say() -> None:
-    assert answer(Keys(), request(counted(4_096, (NOTHING, b""))))
+    assert answer(Keys(), request(counted(4_096, DIFFERS)))
     assert answer(Keys(), request(counted(500, A_LONG_LIST)))
     for widest in (
-        reply(counted(16_384, (NOTHING, b""), (SAME, b""))),
+        reply(counted(16_384, DIFFERS, THE_SAME)),
+        reply(counted(9_000, DIFFERS, THE_SAME, tail=b"\1" * 21)),
         reply(CLASS_3, UP_TO_NOW, named(*(key(3, 1, n.to_bytes(16, "big")) for n in range(1_000)))),
         reply(CLASS_3, UP_TO_NOW, named(bits=b"\x01")),
     ):
@@ -435,7 +470,7 @@ def test_a_reply_to_more_than_was_asked_is_refused() -> None:
     work = Reconciliation(Keys.of([KEY]), salt=SALT, now=NOW, classes=[3], since=NOW - 5)
     assert work.message()
     with pytest.raises(InvalidMessage, match="more than one"):
-        work.receive(reply(CLASS_3, said(1, b"\0\0\0\x6b\x80", NAMED, named())))
+        work.receive(reply(CLASS_3, said(1, key(3, NOW, b"")[1:], NAMED, named())))
 
 
 def test_messages_and_replies_take_turns() -> None:
