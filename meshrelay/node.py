@@ -31,7 +31,7 @@ from aiohttp import web
 from meshrelay import folder
 from meshrelay.core.envelope import ItemClass
 from meshrelay.core.trust import Clock
-from meshrelay.errors import Refusal
+from meshrelay.errors import Refusal, StoreFull, StoreUnusable
 from meshrelay.folder import Running
 from meshrelay.index import Index
 from meshrelay.keyring import Keyring
@@ -298,13 +298,18 @@ class Node:
         while True:
             await self._unsearched.wait()
             self._unsearched.clear()
-            while await self._loop.run_in_executor(self._writer, self.relay.store.index_backlog, SEARCH_CHUNK):
-                continue
+            try:
+                while await self._loop.run_in_executor(self._writer, self.relay.store.index_backlog, SEARCH_CHUNK):
+                    continue
+            except (StoreFull, StoreUnusable) as error:
+                log.warning("new bulletins cannot be made searchable now: %s", error)  # the next change tries again
 
     async def _keep_house(self) -> None:
-        """Let go of relays not met for a month."""
+        """Let go of relays not met for a month, and look for damage in what nobody asks for."""
+        place: str | None = None
         while True:
             await self.write(self.relay.local.forget_peers, now=self.clock().now)
+            place = await self.read(self.relay.store.scrub, after=place)
             await asyncio.sleep(HOUSEKEEPING_EVERY)
 
 

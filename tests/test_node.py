@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
+import sqlite3
 import stat
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -95,6 +97,18 @@ async def test_what_another_process_writes_is_on_the_pages_within_a_second(start
     assert await until(lambda: item.key in node.index.keys) < 1.0
     document = await get_json(f"{node.reader_addresses()[0]}api/v1/bulletins")
     assert [one["id"] for one in document["bulletins"]] == [item.id.hex()]
+
+
+async def test_damage_that_nobody_asks_for_is_found_and_counts_as_missing(start: Start, tmp_path: Path) -> None:
+    sound, damaged = made_items(2, now=NOW)
+    store = Store.open(tmp_path / "data" / "store.db")
+    store.put_many([sound, damaged], received=NOW)
+    store.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "data" / "store.db")) as db, db:
+        db.execute("UPDATE envelopes SET data = zeroblob(9) WHERE n = 2")
+    node = await start()
+    await until(lambda: damaged.key not in node.index.keys)
+    assert sound.key in node.index.keys
 
 
 async def test_an_anchor_that_another_process_adds_counts_within_a_second(start: Start, tmp_path: Path) -> None:

@@ -325,6 +325,25 @@ def test_a_damaged_name_of_an_author_takes_their_items_along(path: Path) -> None
         assert [held.header for held in store.page(order="urgent", limit=10).rows] == [other.header]
 
 
+def test_an_index_that_leads_to_another_row_is_made_anew(path: Path) -> None:
+    author = Author(1)
+    items = {item.id: item for item in (author.says(f"Bridge {number}", sent=NOON + number) for number in range(6))}
+    with closing(Store.open(path)) as store:
+        store.put_many(list(items.values()), received=NOON)
+    one, other = list(items)[2:4]
+    entry = b"\x03\x4c\x01%b%c"  # of the index by id: a blob of 32 bytes and the number of a row
+    whole = path.read_bytes()
+    swapped = whole.replace(entry % (one, 3), entry % (one, 4)).replace(entry % (other, 4), entry % (other, 3))
+    assert swapped != whole
+    path.write_bytes(swapped)
+    with closing(Store.open(path)) as store:
+        _, cursor = store.keys()
+        assert set(store.get_many(items)) == items.keys() - {one, other}
+        assert store.changes(cursor).reset
+        assert store.get_many(items) == {item: items[item].data for item in items}
+        assert store.usage().items == 6
+
+
 def test_scrubbing_finds_damage_that_nobody_reads(path: Path) -> None:
     items = unsigned_items(100, seed=1, size=200)
     with closing(Store.open(path)) as store:
