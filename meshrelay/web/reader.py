@@ -18,7 +18,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from meshrelay import __version__
-from meshrelay.core.trust import Clock, Standing
+from meshrelay.core.trust import Author, Clock, verdict
 from meshrelay.errors import NotFound
 from meshrelay.relay import GONE, Lane, Listing, Query, Relay, RelayStatus, Shown
 from meshrelay.settings import Settings
@@ -186,11 +186,11 @@ async def _front(request: web.Request, clock: Clock, version: tuple[Any, ...]) -
     values = {
         "cards": [one for one in known if one.looks != "isdrill"],
         "drills": [one for one in known if one.looks == "isdrill"],
-        "unknown": [card(one, page) for one in lists.unknown.shown],
+        "unknown": [card(one, page) for one in lists.unknown.shown if one.verdict.author is not Author.BLOCKED],
         "gone": [card(one, page) for one in lists.gone],
         "more_known": lists.known.next,
         "more_unknown": lists.unknown.next,
-        "fold": services.settings.unknown_senders == "fold" and bool(services.relay.trust.known),
+        "fold": services.settings.unknown_senders == "fold" and bool(services.relay.trust.anchors),
         "hide": services.settings.unknown_senders == "hide",
         "nobody_known": not services.relay.trust.anchors,
         "only": only,
@@ -208,7 +208,7 @@ async def _more(request: web.Request, lane: Lane, clock: Clock) -> bytes:
     listing = await services.read(services.relay.bulletins, query, clock)
     values = {
         "lane": str(lane),
-        "cards": [card(one, page) for one in listing.shown],
+        "cards": [card(one, page) for one in listing.shown if one.verdict.author is not Author.BLOCKED],
         "after": listing.next,
         "only": query.language,
     }
@@ -231,17 +231,17 @@ def _load(services: Services, clock: Clock, only: str) -> Front:
 
 def _gone(relay: Relay, clock: Clock, only: str) -> tuple[Shown, ...]:
     """Return what no longer holds of known senders: the newest that were withdrawn or replaced, then ended ones."""
-    recent = Query(lane=Lane.KNOWN, standings=frozenset(), newest_first=True, limit=_LOOKED_BACK, language=only)
-    ended = replace(recent, standings=GONE, limit=GONE_ON_FRONT)
-    taken_back = (Standing.CANCELLED, Standing.SUPERSEDED)
-    found = {
-        one.header.id: one
-        for one in (
-            *[one for one in relay.bulletins(recent, clock).shown if one.verdict.standing in taken_back],
-            *relay.bulletins(ended, clock).shown,
+    trust, store = relay.trust, relay.store
+    rows = store.page(order="newest", limit=_LOOKED_BACK, authors=trust.known, cancels=False).rows
+    acts = [act.header for act in store.acting_on([row.header.id for row in rows])]
+    taken_back = [row.header.id for row in rows if verdict(row.header, acts, trust, clock).by][:GONE_ON_FRONT]
+    found = [relay.bulletin(item, clock) for item in taken_back]
+    if len(found) < GONE_ON_FRONT:
+        ended = Query(
+            lane=Lane.KNOWN, standings=GONE, newest_first=True, limit=GONE_ON_FRONT - len(found), language=only
         )
-    }
-    return tuple(list(found.values())[:GONE_ON_FRONT])
+        found += [one for one in relay.bulletins(ended, clock).shown if one.header.id not in taken_back]
+    return tuple(one for one in found if not only or only in [text.language for text in one.bulletin.texts])
 
 
 def _whole(relay: Relay, prefix: str, clock: Clock) -> tuple[Shown, tuple[Shown, ...]]:

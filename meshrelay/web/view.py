@@ -8,9 +8,11 @@ Law: an unknown sender never gets the colour of a severity, and nothing that no 
 
 from __future__ import annotations
 
+import html
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from meshrelay.core.bulletin import Bulletin, MsgType, Severity, Text
 from meshrelay.core.keys import digits
@@ -96,23 +98,28 @@ class Page:
         if said is None:
             return None
         parts = said.parts if isinstance(said, Said) else (said if isinstance(said, Part) else Part(said),)
-        return Markup("").join(self._part(part) for part in parts)
+        # Every part is escaped by _part, the one place where text becomes markup.
+        return Markup("".join([self._part(part) for part in parts]))  # noqa: S704
 
-    def _part(self, part: Part) -> Markup:
+    def sure(self, said: Said | Part | str) -> Markup:
+        """Return a sentence that is there."""
+        return self.html(said) or Markup("")
+
+    def _part(self, part: Part) -> str:
         text = _tagged(part, self.words.language)
         match part.sort:
             case Sort.TIME if part.at is not None:
-                return Markup('<time datetime="{}">{}</time>').format(stamp(part.at, self.words.tz), text)
+                return f'<time datetime="{stamp(part.at, self.words.tz)}">{text}</time>'
             case Sort.TITLE if part.id is not None:
-                return Markup('<a href="{}">{}</a>').format(self.href(part.id), text)
+                return f'<a href="{html.escape(self.href(part.id))}">{text}</a>'
             case Sort.NAME:
-                return Markup("<b><bdi>{}</bdi></b>").format(text)
+                return f"<b><bdi>{text}</bdi></b>"
             case Sort.CODE:
-                return Markup('<bdi dir="ltr">{}</bdi>').format(text)
+                return f'<bdi dir="ltr">{text}</bdi>'
             case Sort.QUOTE:
-                return Markup("<bdi>{}</bdi>").format(text)
+                return f"<bdi>{text}</bdi>"
             case Sort.STRONG:
-                return Markup("<b>{}</b>").format(text)
+                return f"<b>{text}</b>"
             case _:
                 return text
 
@@ -151,7 +158,7 @@ def card(one: Shown, page: Page, *, whole: bool = False) -> Card:
         instruction=_shown(text.instruction, whole=whole) if text and (whole or grave) else "",
         description=text.description if text and whole else "",
         facts=_facts(one, page, text, whole=whole),
-        why=page.html(words.why(verdict, bulletin, one.header.author, relay=page.relay)) or Markup(""),
+        why=page.sure(words.why(verdict, bulletin, one.header.author, relay=page.relay)),
     )
 
 
@@ -169,7 +176,7 @@ def whole(one: Shown, page: Page, *, before: tuple[Shown, ...] = ()) -> Whole:
             for resource in bulletin.resources
         ),
         map=draw(bulletin.areas, words),
-        code=page.html(words.code_line(one.header.id)) or Markup(""),
+        code=page.sure(words.code_line(one.header.id)),
         size=words.size(one.header.size),
     )
 
@@ -189,37 +196,41 @@ def _looks(one: Shown, *, over: bool) -> tuple[str, str]:
 def _facts(one: Shown, page: Page, text: Text | None, *, whole: bool) -> tuple[Fact, ...]:
     words, bulletin, verdict = page.words, one.bulletin, one.verdict
     written_here = verdict.author is Author.OWN and one.received == bulletin.sent
-    places = [_tagged(place, words.language) for place in words.places(bulletin)]
-    found: list[tuple[str, Markup | Said | Part | str | None]] = [
-        ("where", Markup("<br>").join(places) if places else None),
-        ("valid", words.valid(bulletin)),
-        ("issued", words.issued(bulletin.sent)),
-        ("received", words.received(one.received, written_here=written_here)),
+    found: list[tuple[str, Sequence[Said | Part | str | None]]] = [
+        ("where", words.places(bulletin)),
+        ("valid", [words.valid(bulletin)]),
+        ("issued", [words.issued(bulletin.sent)]),
+        ("received", [words.received(one.received, written_here=written_here)]),
     ]
     if whole:
         found += [
-            ("response", " · ".join(words.response(response) for response in bulletin.responses)),
-            ("urgency", words.urgency(bulletin.urgency)),
-            ("certainty", words.certainty(bulletin.certainty)),
-            ("category", " · ".join(words.category(category) for category in bulletin.categories)),
-            ("audience", Part(bulletin.audience, Sort.QUOTE)),
-            ("source", Part(bulletin.source, Sort.QUOTE)),
-            ("note", Part(bulletin.note, Sort.QUOTE)),
-            ("height", _height(bulletin)),
-            ("numbers-of-place", _codes(bulletin)),
+            ("response", [words.response(response) for response in bulletin.responses]),
+            ("urgency", [words.urgency(bulletin.urgency)]),
+            ("certainty", [words.certainty(bulletin.certainty)]),
+            ("category", [words.category(category) for category in bulletin.categories]),
+            ("audience", [Part(bulletin.audience, Sort.QUOTE)]),
+            ("source", [Part(bulletin.source, Sort.QUOTE)]),
+            ("note", [Part(bulletin.note, Sort.QUOTE)]),
+            ("height", [_height(bulletin)]),
+            ("numbers-of-place", [_codes(bulletin)]),
         ]
-        if text:
-            found += [
-                ("event", Part(text.event, language=text.language)),
-                ("sender-name", Part(text.sender_name, Sort.QUOTE)),
-                ("contact", Part(text.contact, Sort.QUOTE)),
-                ("web", Part(text.web, Sort.CODE)),
-            ]
-    return tuple(
-        Fact(words[label], html)
-        for label, value in found
-        if (html := value if isinstance(value, Markup) else page.html(value)) and html.striptags()
-    )
+    if whole and text:
+        found += [
+            ("event", [Part(text.event, language=text.language)]),
+            ("sender-name", [Part(text.sender_name, Sort.QUOTE)]),
+            ("contact", [Part(text.contact, Sort.QUOTE)]),
+            ("web", [Part(text.web, Sort.CODE)]),
+        ]
+    facts = []
+    for label, values in found:
+        lines = [page.sure(value) for value in values if value is not None and _plain(value)]
+        if lines:
+            facts.append(Fact(words[label], Markup("<br>").join(lines)))
+    return tuple(facts)
+
+
+def _plain(value: Said | Part | str) -> str:
+    return value.text if isinstance(value, Part) else str(value)
 
 
 def _chain(one: Shown, page: Page) -> tuple[tuple[str, Markup], ...]:
@@ -231,7 +242,7 @@ def _chain(one: Shown, page: Page) -> tuple[tuple[str, Markup], ...]:
         words.seal(verdict, header, relay=page.relay),
         words.key_line(digits(header.author)),
     ]
-    return tuple((look, page.html(sentence) or Markup("")) for sentence in said)
+    return tuple((look, page.sure(sentence)) for sentence in said)
 
 
 def _history(one: Shown, page: Page, before: tuple[Shown, ...]) -> tuple[tuple[str, Markup, Markup], ...]:
@@ -241,23 +252,24 @@ def _history(one: Shown, page: Page, before: tuple[Shown, ...]) -> tuple[tuple[s
     for item in one.by:
         if isinstance(item.body, Bulletin):
             title = words.title_of(item.body)
-            rows.append((item.header.sent, "", page.html(Part(title.text, Sort.TITLE, id=item.id)) or Markup("")))
+            rows.append((item.header.sent, "", page.sure(Part(title.text, Sort.TITLE, id=item.id))))
     for earlier in before:
         title = words.title_of(earlier.bulletin)
-        link = page.html(Part(title.text, Sort.TITLE, id=earlier.header.id)) or Markup("")
+        link = page.sure(Part(title.text, Sort.TITLE, id=earlier.header.id))
         rows.append((earlier.header.sent, "open", link))
     if not rows:
         return ()
     rows.append((one.header.sent, "", Markup("<b>{}</b>").format(words["this-text"])))
     rows.sort(key=lambda row: row[0], reverse=True)
-    return tuple((look, page.html(words.moment(sent)) or Markup(""), html) for sent, look, html in rows)
+    return tuple((look, page.sure(words.moment(sent)), html) for sent, look, html in rows)
 
 
-def _tagged(part: Part, page_language: str) -> Markup:
-    """Return the text of a part, with its language and direction where they are not the page's."""
+def _tagged(part: Part, page_language: str) -> str:
+    """Return the escaped text of a part, with its language and direction where they are not the page's."""
+    text = html.escape(part.text)
     if part.language is None or part.language == page_language:
-        return escape(part.text)
-    return Markup('<span lang="{}" dir="{}">{}</span>').format(part.language, direction(part.language), part.text)
+        return text
+    return f'<span lang="{html.escape(part.language)}" dir="{direction(part.language)}">{text}</span>'
 
 
 def _shown(text: str, *, whole: bool) -> str:

@@ -25,6 +25,7 @@ _DIGITS: Final = {
 }
 
 
+@lru_cache(maxsize=4096)
 def local(moment: int, tz: tzinfo) -> datetime:
     """Return `moment` (unix seconds) in `tz`; what no calendar can write becomes its nearest writable moment."""
     utc = datetime.fromtimestamp(min(max(moment, 0), _LAST), UTC)
