@@ -37,7 +37,7 @@ _COMMANDS = {
 }
 
 
-@click.command(cls=Commands, lazy=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command("meshrelay", cls=Commands, lazy=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="meshrelay", message="%(prog)s %(version)s")
 @click.pass_context
 def main(ctx: click.Context) -> None:

@@ -31,6 +31,7 @@ from meshrelay.core.bulletin import (
     Urgency,
     is_language,
 )
+from meshrelay.core.trust import Standing
 from meshrelay.errors import InvalidDocument, Refusal
 from meshrelay.interop import cap
 from meshrelay.relay import UNSIGNED
@@ -102,7 +103,9 @@ class Form(FormText, forbid_unknown_fields=True, kw_only=True):
     onset: str | int | None = None
     expires: str | int | None = None
     drill: bool | None = None
-    status: Status | None = None
+    cap_status: Status | None = None
+    status: str = ""
+    """CAP's word (for those who write a form by hand), or whether a bulletin still held (from its document)."""
     update: str = ""
     cancel: str = ""
     texts: dict[str, FormText] = {}
@@ -217,7 +220,6 @@ def fill(base: Bulletin, form: Form, *, language: str, now: int, tz: tzinfo, ane
         texts[tag] = _text(tag, said, texts.get(tag), base.texts)
     if anew and words:
         texts = {tag: _text(tag, said, None, base.texts) for tag, said in words.items()}
-    status = form.status if form.drill is None else (Status.EXERCISE if form.drill else Status.ACTUAL)
     try:
         return dataclasses.replace(
             base,
@@ -228,7 +230,7 @@ def fill(base: Bulletin, form: Form, *, language: str, now: int, tz: tzinfo, ane
             urgency=form.urgency or base.urgency,
             severity=form.severity or base.severity,
             certainty=form.certainty or base.certainty,
-            status=status or base.status,
+            status=_status(form) or base.status,
             effective=_moment(form.effective, base.effective, now=now, tz=tz),
             onset=_moment(form.onset, base.onset, now=now, tz=tz),
             expires=_moment(form.expires, base.expires, now=now, tz=tz) or base.expires,
@@ -262,6 +264,16 @@ def _text(tag: str, said: FormText, before: Text | None, others: Sequence[Text])
     """Return one text: what is said, then what was there, then the event of another language."""
     old = before or Text(tag, next((text.event for text in others), DEFAULT_EVENT))
     return dataclasses.replace(old, **{name: value for name in _SAID if (value := getattr(said, name))})
+
+
+def _status(form: Form) -> Status | None:
+    if form.drill is not None:
+        return Status.EXERCISE if form.drill else Status.ACTUAL
+    if form.status in list(Status):
+        return Status(form.status)
+    if form.status and form.status not in list(Standing):
+        raise ValueError(f"status: {form.status!r} is not one of {', '.join(Status)}")
+    return form.cap_status
 
 
 def _areas(base: tuple[Area, ...], form: Form, words: Mapping[str, FormText], language: str) -> tuple[Area, ...]:

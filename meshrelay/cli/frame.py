@@ -111,6 +111,15 @@ class Commands(click.Group):
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Whoever read our output has enough; what is left must not fail while Python shuts down.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
         """Run a command and exit."""
         for stream in (sys.stdout, sys.stderr):
@@ -147,10 +156,6 @@ def _guarded(work: Callable[[], Any]) -> int:
     except MeshrelayError as error:
         complain(str(error), hint="what came from outside is not as it must be; nothing here has changed")
         return REFUSED
-    except BrokenPipeError:
-        # Whoever read our output has enough; what is left must not fail while Python shuts down.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         complain(f"{where}{error.strerror or error}", hint="see that the file or folder is there and may be used")

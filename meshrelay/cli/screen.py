@@ -8,7 +8,7 @@ from typing import Final
 _BLOCKS: Final = frozenset(
     ("article", "details", "div", "dt", "h1", "h2", "h3", "main", "p", "section", "summary", "ul")
 )
-_JOINED: Final = {"li": "  ", "dd": ": ", "br": " "}
+_JOINED: Final = {"li": " · ", "dd": ": ", "br": " "}
 _UNSEEN: Final = frozenset(("footer", "head", "svg"))
 
 
@@ -16,7 +16,7 @@ def first_screen(page: str, *, lines: int) -> list[str]:
     """Return the first lines of a page of this project."""
     screen = _Screen()
     screen.feed(page)
-    tidy = [" ".join(line.split(" ")).strip() for line in screen.lines]
+    tidy = [" ".join(line.split()) for line in screen.lines]
     return [line for line in tidy if line][:lines]
 
 
@@ -32,7 +32,7 @@ class _Screen(HTMLParser):
         self._skipped = ("class", "skip") in attrs
         if tag in _BLOCKS:
             self.lines.append("")
-        elif self.lines[-1]:
+        elif self.lines[-1].strip():
             self.lines[-1] += _JOINED.get(tag, "")
 
     def handle_endtag(self, tag: str) -> None:
@@ -43,4 +43,4 @@ class _Screen(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if not self._unseen and not self._skipped:
-            self.lines[-1] += data.strip("\n")
+            self.lines[-1] += data
