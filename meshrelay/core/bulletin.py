@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import lt
@@ -306,7 +306,7 @@ _TEXT_ATTRIBUTES = ("event", "headline", "description", "instruction", "sender_n
 
 
 def to_payload(bulletin: Bulletin) -> dict[int, Value]:
-    """Return the map that is signed, without `kind` and `version`."""
+    """Return the map that is signed, without `kind` and `version`; raise ValueError if a language is there twice."""
     b = bulletin
     payload: dict[int, Value] = {
         _SENT: b.sent,
@@ -330,7 +330,7 @@ def to_payload(bulletin: Bulletin) -> dict[int, Value]:
         _ASSUMED: b.expires_assumed,
         _REFERENCES: list(b.references),
         _AREAS: [_area_out(area) for area in b.areas],
-        _TEXTS: {text.language: _text_out(text) for text in b.texts},
+        _TEXTS: _by_language_out((text.language, _text_out(text)) for text in b.texts),
         _CODES: list(b.codes),
         _EVENT_CODES: [list(pair) for pair in b.event_codes],
         _PARAMETERS: [list(pair) for pair in b.parameters],
@@ -399,6 +399,15 @@ def _texts_in(value: object, name: str) -> tuple[Text, ...]:
     return tuple([Text(language, **_TEXT.read(entries, "text")) for language, entries in _by_language(value, name)])
 
 
+def _by_language_out(entries: Iterable[tuple[str, Value]]) -> Value:
+    said: dict[str, Value] = {}
+    for language, value in entries:
+        if language in said:
+            raise ValueError(f"two texts in {language}")
+        said[language] = value
+    return said
+
+
 def _by_language(value: object, name: str) -> list[tuple[str, Any]]:
     if not isinstance(value, dict):
         wrong(name, "not a map")
@@ -419,7 +428,7 @@ def _pair_in(value: object, name: str) -> tuple[str, str]:
 
 
 def _area_out(area: Area) -> dict[int, Value]:
-    return {0: dict(area.names)} | _present(
+    return {0: _by_language_out(area.names)} | _present(
         {
             1: [[number for point in polygon for number in (point.lat, point.lon)] for polygon in area.polygons],
             2: [[circle.center.lat, circle.center.lon, circle.radius] for circle in area.circles],

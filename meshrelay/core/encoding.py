@@ -5,7 +5,7 @@ integers of at most 64 bits, byte strings, UTF-8 text, arrays, maps and the two 
 There are no tags, floats, nulls or indefinite lengths. All size limits of the format live here.
 
 Law: for any bytes, :func:`decode` returns a value whose :func:`encode` is those bytes, or raises InvalidItem
-with the reason ``encoding`` or ``text``. Source: docs/spec/item.md, "Encoding".
+with the reason ``size``, ``encoding`` or ``text``. Source: docs/spec/item.md, "Encoding".
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _FORBIDDEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]
 
 def encode(value: Value) -> bytes:
     """Return the one encoding of `value`; raise ValueError for what has none."""
-    return cbor2.dumps(_ordered(value))
+    return cbor2.dumps(_ordered(value, 0))
 
 
 def decode(data: bytes, *, max_size: int = MAX_ITEM) -> Value:
@@ -107,7 +107,7 @@ def is_clean_text(text: str) -> bool:
     return text.replace("\n", " ").isprintable() or _FORBIDDEN.search(text) is None
 
 
-def _ordered(value: Value) -> Value:
+def _ordered(value: Value, depth: int) -> Value:
     """Return `value` with every map in the order of its encoded keys (RFC 8949 section 4.2.1)."""
     if isinstance(value, bool | bytes):
         return value
@@ -119,18 +119,20 @@ def _ordered(value: Value) -> Value:
         if not -(2**64) <= value < 2**64:
             raise ValueError("integers have at most 64 bits")
         return value
-    if isinstance(value, list | tuple):
-        return [_ordered(element) for element in value]
+    if not isinstance(value, list | tuple | dict):
+        raise ValueError(f"{type(value).__name__} has no encoding")
+    if depth == MAX_DEPTH:
+        raise ValueError(f"nested deeper than {MAX_DEPTH}")
     if isinstance(value, dict):
-        entries = sorted((cbor2.dumps(_checked_key(key)), key, element) for key, element in value.items())
-        return {key: _ordered(element) for _, key, element in entries}
-    raise ValueError(f"{type(value).__name__} has no encoding")
+        keys = sorted(value, key=lambda key: cbor2.dumps(_checked_key(key)))
+        return {key: _ordered(value[key], depth + 1) for key in keys}
+    return [_ordered(element, depth + 1) for element in value]
 
 
 def _checked_key(key: object) -> int | str:
     if isinstance(key, int) and not isinstance(key, bool) and 0 <= key <= MAX_INT_KEY:
         return key
-    if isinstance(key, str) and 0 < len(key.encode()) <= MAX_TEXT_KEY:
+    if isinstance(key, str) and 0 < len(key.encode()) <= MAX_TEXT_KEY and is_clean_text(key):
         return key
     raise ValueError(f"{key!r} cannot be a map key")
 
