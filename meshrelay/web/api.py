@@ -26,7 +26,7 @@ from meshrelay.interop.document import document, listing
 from meshrelay.relay import LIVE, Lane, Outcome, Query, Receipt, Shown
 from meshrelay.web.openapi import description
 from meshrelay.web.pages import SERVICES, words_for
-from meshrelay.web.security import Refused, compress, local_address, read_body, url_of
+from meshrelay.web.security import BODY_SECONDS, Refused, compress, local_address, read_body, url_of
 from meshrelay.words.times import stamp
 
 MOST_LISTED: Final = 200
@@ -79,7 +79,7 @@ async def bulletin(request: web.Request) -> web.Response:
 async def items(request: web.Request) -> web.Response:
     """Take a CBOR sequence of envelopes; answer how many were new and known, and which were refused and why."""
     services = request.config_dict[SERVICES]
-    body = await read_body(request)
+    body = await read_body(request, seconds=BODY_SECONDS)
     try:
         datas = split_sequence(body, max_items=MOST_UPLOADED)
     except InvalidItem as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -17,7 +18,7 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from meshrelay.web.security import compress
+from meshrelay.web.security import VARY, compress, takes_gzip
 from meshrelay.web.services import Services
 from meshrelay.web.view import Page
 from meshrelay.words import Choice, Words, direction, negotiate, own_name, page_languages
@@ -71,7 +72,7 @@ def page_for(request: web.Request) -> Page:
     return Page(kept, services.status().name, query)
 
 
-def render(request: web.Request, template: str, page: Page, values: Mapping[str, Any], *, status: int = 200) -> bytes:
+def render(request: web.Request, template: str, page: Page, values: Mapping[str, Any]) -> bytes:
     """Return the HTML of a page."""
     services = request.config_dict[SERVICES]
     known = services.status()
@@ -98,6 +99,29 @@ def answer(request: web.Request, html: bytes, *, status: int = 200, seconds: int
     response.headers["Cache-Control"] = f"private, max-age={seconds}" if seconds else "no-store"
     compress(request, response)
     return response
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A page that is answered many times: as it is, and compressed once."""
+
+    html: bytes
+    gzip: bytes
+
+    @classmethod
+    def of(cls, html: bytes) -> Packed:
+        """Compress a page."""
+        return cls(html, gzip.compress(html, 6, mtime=0))
+
+    def answer(self, request: web.Request) -> web.Response:
+        """Return the page as an answer."""
+        response = web.Response(body=self.html, content_type="text/html", charset="utf-8")
+        if takes_gzip(request):
+            response.body = self.gzip
+            response.headers["Content-Encoding"] = "gzip"
+        response.headers["Cache-Control"] = f"private, max-age={PAGE_SECONDS}"
+        response.headers["Vary"] = VARY
+        return response
 
 
 def asset(name: str) -> str:
@@ -127,7 +151,7 @@ async def _static(request: web.Request) -> web.Response:
         raise web.HTTPNotFound
     _, data, packed, content_type = _versioned(name)
     headers = {"Cache-Control": _FOREVER, "Vary": "Accept-Encoding"}
-    if "gzip" in request.headers.get("Accept-Encoding", "").lower():
+    if takes_gzip(request):
         headers["Content-Encoding"] = "gzip"
         data = packed
     return web.Response(body=data, content_type=content_type, charset="utf-8", headers=headers)

@@ -26,7 +26,7 @@ from meshrelay.store import Change
 from meshrelay.web import api
 from meshrelay.web.events import STREAMS, Streams, events
 from meshrelay.web.failures import explain, hold
-from meshrelay.web.pages import SERVICES, answer, choice, page_for, render, set_up
+from meshrelay.web.pages import SERVICES, Packed, answer, choice, page_for, render, set_up
 from meshrelay.web.security import MAX_BODY, HostRule, add_headers, guard
 from meshrelay.web.services import OnThread, Services
 from meshrelay.web.view import Page, card, whole
@@ -132,12 +132,13 @@ async def front(request: web.Request) -> web.Response:
     lane = request.query.get("lane", "")
     key = (news, made, clock.doubtful, choice(request), sorted(request.query.items()))
 
-    async def page() -> bytes:
+    async def page() -> Packed:
         if lane in ("known", "unknown"):
-            return await _more(request, Lane(lane), clock)
-        return await _front(request, clock, (news, made, clock.doubtful))
+            return Packed.of(await _more(request, Lane(lane), clock))
+        return Packed.of(await _front(request, clock, (news, made, clock.doubtful)))
 
-    return answer(request, await request.app[KEPT].get(("page", repr(key)), page))
+    kept: Packed = await request.app[KEPT].get(("page", repr(key)), page)
+    return kept.answer(request)
 
 
 async def bulletin(request: web.Request) -> web.Response:

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
 Explain: TypeAlias = Callable[[web.Request, int, str], Awaitable[web.StreamResponse]]
@@ -33,8 +35,23 @@ HEADERS: Final = {
     "Server": "meshrelay",
 }
 
+VARY: Final = "Accept-Encoding, Accept-Language"
 MAX_BODY: Final = 1024 * 1024
 BODY_SECONDS: Final = 20.0
+_log = logging.getLogger(__name__)
+
+
+class _Discreet(logging.Filter):
+    """Lets nothing through that a stranger can cause at will, and no address of a reader."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        record.args = tuple("a reader" for _ in record.args or ())
+        return not isinstance(error, HttpProcessingError)
+
+
+_log.addFilter(_Discreet())
+
 SERVER_OPTIONS: Final[Mapping[str, Any]] = {
     # Closes idle and dripping connections; the library's own value is an hour.
     "keepalive_timeout": 5.0,
@@ -42,6 +59,7 @@ SERVER_OPTIONS: Final[Mapping[str, Any]] = {
     "auto_decompress": False,
     # Nobody's address is written down.
     "access_log": None,
+    "logger": _log,
     "max_line_size": 4096,
     "max_field_size": 4096,
 }
@@ -168,9 +186,14 @@ async def read_body(request: web.Request, *, most: int = MAX_BODY, seconds: floa
 
 def compress(request: web.Request, response: web.StreamResponse) -> None:
     """Let the answer be sent compressed if the browser takes gzip."""
-    if "gzip" in request.headers.get("Accept-Encoding", "").lower():
+    if takes_gzip(request):
         response.enable_compression(web.ContentCoding.gzip)
-    response.headers["Vary"] = "Accept-Encoding, Accept-Language"
+    response.headers["Vary"] = VARY
+
+
+def takes_gzip(request: web.Request) -> bool:
+    """Tell whether the browser takes gzip."""
+    return "gzip" in request.headers.get("Accept-Encoding", "").lower()
 
 
 def _check(request: web.Request, rule: HostRule) -> None:
