@@ -37,10 +37,11 @@ _AT_ONCE = 250
 @json_option
 @pass_session
 def import_(session: Session, paths: tuple[str, ...], checked: bool, key: str, as_json: bool) -> int:
-    """Take in carry files, CAP alerts, signed items, and folders of them; - reads one from stdin.
+    """Take in files and folders.
 
-    Signed items keep their authors. CAP alerts are signed with your key as "relayed from" whoever wrote them. Says how
-    many were new and known here, and which were refused and why.
+    Files are carry files, CAP alerts, or signed items one behind the other; - reads one from stdin. Signed items keep
+    their authors. CAP alerts are signed with your key as "relayed from" whoever wrote them. Says how many were new and
+    known here, and which were refused and why.
     """
     with session.relay() as relay:
 
@@ -88,7 +89,10 @@ def import_(session: Session, paths: tuple[str, ...], checked: bool, key: str, a
 @json_option
 @pass_session
 def export(session: Session, name: Path, since: int | None, max_bytes: int | None, urgent: bool, as_json: bool) -> None:
-    """Write what is held here into a carry file, most urgent first, for `meshrelay import` at another relay."""
+    """Write what is held here into a carry file.
+
+    The most urgent comes first. `meshrelay import` takes it in at another relay.
+    """
     path = name if name.suffix else name.with_suffix(carry.SUFFIX)
     with session.relay() as relay:
         plan = carry.plan(_in_order(relay), since=since, max_bytes=max_bytes, urgent=urgent)

@@ -48,9 +48,10 @@ _LOOK_EVERY: Final = 0.02
 @click.option("--keep", is_flag=True, help="Stay up until Ctrl-C, and open the second relay's page in the browser.")
 @click.option("--lan", is_flag=True, help="With --keep: show the page to this Wi-Fi too, with a code to scan.")
 def demo(keep: bool, lan: bool) -> None:
-    """See it work: two relays on this computer find each other and pass on an exercise, in eight languages.
+    """See two relays pass on an exercise.
 
-    Both live in temporary folders, see no other relay, and are gone at the end.
+    They find each other on this computer, carry one bulletin in eight languages from one to the other, and print what a
+    reader sees. Both live in temporary folders, see no other relay, and are gone at the end.
     """
     if lan and not keep:
         raise click.UsageError("--lan goes with --keep")

@@ -26,7 +26,10 @@ def key() -> None:
 @json_option
 @pass_session
 def new(session: Session, name: str, as_json: bool) -> None:
-    """Make a key called NAME (`me` when left out), together with its own revocation."""
+    """Make a key, and its own revocation.
+
+    NAME is what you call it here; `me` when left out.
+    """
     with session.relay() as relay:
         made = relay.keyring.new(name, now=session.now)
         say_new_key(relay, made.name)
@@ -53,9 +56,10 @@ def list_(session: Session, as_json: bool) -> None:
 @json_option
 @pass_session
 def show(session: Session, name: str, as_json: bool) -> None:
-    """Show the 27 digits by which others come to know a key, and where its revocation lies.
+    """Show the 27 digits of a key.
 
-    Read the digits out in person. The document that --json prints can be given to `meshrelay trust add` as a file.
+    By them others come to know it: read them out in person. The document that --json prints can be given to
+    `meshrelay trust add` as a file.
     """
     with session.relay() as relay:
         found = relay.keyring.choose(name or session.settings().key)

@@ -33,7 +33,10 @@ _HOW = {"mdns": "found on this network", "given": "given", "book": "met before",
 @json_option
 @click.pass_context
 def peers(ctx: click.Context, as_json: bool) -> None:
-    """List the other relays that this one knows of, and how it stands with them."""
+    """List, add and remove other relays.
+
+    Without a command of its own: lists those that this relay knows of, and how it stands with them.
+    """
     if ctx.invoked_subcommand is not None:
         return
     session = ctx.ensure_object(Session)
@@ -54,9 +57,10 @@ def peers(ctx: click.Context, as_json: bool) -> None:
 @click.argument("url", metavar="URL")
 @pass_session
 def add(session: Session, url: str) -> None:
-    """Keep in touch with the relay at URL: meshrelay://HOST:PORT or meshrelay://HOST:PORT#RELAYID.
+    """Keep in touch with the relay at URL.
 
-    Without #RELAYID, whichever relay answers there first is the one from then on.
+    URL is meshrelay://HOST:PORT or meshrelay://HOST:PORT#RELAYID. Without #RELAYID, whichever relay answers there first
+    is the one from then on.
     """
     address = PeerAddress.parse(url)
     with session.relay() as relay:
@@ -70,7 +74,10 @@ def add(session: Session, url: str) -> None:
 @click.argument("url", metavar="URL")
 @pass_session
 def remove(session: Session, url: str) -> None:
-    """Strike a relay from the address book; one on the same network may be found again."""
+    """Strike a relay from the address book.
+
+    One on the same network may be found again.
+    """
     address = PeerAddress.parse(url)
     with session.relay() as relay:
         book = [peer.uri for peer in relay.local.peers()]
@@ -87,7 +94,10 @@ def remove(session: Session, url: str) -> None:
 @json_option
 @pass_session
 def sync(session: Session, urls: tuple[str, ...], as_json: bool) -> int:
-    """Exchange bulletins with the relays at these URLs now, both ways; says what was received, sent and refused."""
+    """Exchange with other relays now.
+
+    Both ways, with each relay in turn; says what was received, sent and refused. It needs no relay running here.
+    """
     answers: list[dict[str, Any]] = []
     for url in urls:
         address = PeerAddress.parse(url)
@@ -121,7 +131,10 @@ def sync(session: Session, urls: tuple[str, ...], as_json: bool) -> int:
 @json_option
 @pass_session
 def status(session: Session, as_json: bool) -> None:
-    """Say how the relay on this folder is: running or not, in touch with whom, how much it holds, where it is read."""
+    """Say how the relay here is.
+
+    Running or not, in touch with others or not, how much it holds, where it is read.
+    """
     found, words = _status(session), session.words()
     if as_json:
         print_json({**_timed(found, words), "peers": [_timed(peer, words) for peer in found["peers"]]})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from meshrelay.cli import forms
 from meshrelay.cli.forms import Form
 from meshrelay.cli.frame import Command, json_option, note, print_json
 from meshrelay.cli.session import Session, locale_language, pass_session
-from meshrelay.cli.values import Language, Moment
+from meshrelay.cli.values import Language, Moment, Word
 from meshrelay.core.admission import reopen
 from meshrelay.core.bulletin import Bulletin, Category, Certainty, MsgType, Response, Severity, Urgency
 from meshrelay.core.envelope import SignedItem
@@ -28,10 +27,6 @@ from meshrelay.settings import time_zone
 _STDIN = "-"
 
 
-def _one_of(words: type[StrEnum]) -> click.Choice[StrEnum]:
-    return click.Choice(words, case_sensitive=False)
-
-
 @click.command(cls=Command)
 @click.argument("file", required=False, type=click.Path(path_type=str))
 @click.option("--headline", metavar="TEXT", help="The bulletin in one line; all that is needed.")
@@ -39,11 +34,11 @@ def _one_of(words: type[StrEnum]) -> click.Choice[StrEnum]:
 @click.option("--instruction", metavar="TEXT", help="What people should do.")
 @click.option("--lang", type=Language(), help="Language of these words (BCP 47); default: the locale's or the place's.")
 @click.option("--event", metavar="TEXT", help=f"What kind of event it is; default {forms.DEFAULT_EVENT}.")
-@click.option("--category", type=_one_of(Category), multiple=True, help="What it is about; default Safety.")
-@click.option("--response", type=_one_of(Response), multiple=True, help="What to do, in one word.")
-@click.option("--urgency", type=_one_of(Urgency), help="When to act; default Unknown.")
-@click.option("--severity", type=_one_of(Severity), help="How bad it is; default Unknown.")
-@click.option("--certainty", type=_one_of(Certainty), help="How sure you are; default Unknown.")
+@click.option("--category", type=Word(Category), multiple=True, help="What it is about; default Safety.")
+@click.option("--response", type=Word(Response), multiple=True, help="What to do, in one word.")
+@click.option("--urgency", type=Word(Urgency), help="When to act; default Unknown.")
+@click.option("--severity", type=Word(Severity), help="How bad it is; default Unknown.")
+@click.option("--certainty", type=Word(Certainty), help="How sure you are; default Unknown.")
 @click.option("--sender-name", metavar="TEXT", help="Who says so, as readers who do not know your key see it.")
 @click.option("--contact", metavar="TEXT", help="How to reach whoever says so.")
 @click.option("--web", metavar="URL", help="Where more stands; shown as text.")
@@ -65,10 +60,11 @@ def _one_of(words: type[StrEnum]) -> click.Choice[StrEnum]:
 @json_option
 @pass_session
 def publish(session: Session, /, file: str | None, key: str, as_json: bool, **flags: Any) -> None:
-    """Sign a bulletin and hand it to the relays around; prints its id.
+    """Sign a bulletin, and print its id.
 
-    The words come from flags, from FILE (JSON with the same names, or a CAP alert used as a form; - reads it from
-    stdin), or from both: a flag outdoes the file. Without any key here, one called `me` is made first.
+    It goes to the relays around by itself. The words come from flags, from FILE (JSON with the same names, or a CAP
+    alert used as a form; - reads it from stdin), or from both: a flag outdoes the file. Without any key here, one
+    called `me` is made first.
     """
     translations = dict(_translation(pair) for pair in flags.pop("translation"))
     given: dict[str, Any] = {
@@ -86,9 +82,10 @@ def publish(session: Session, /, file: str | None, key: str, as_json: bool, **fl
 @json_option
 @pass_session
 def withdraw(session: Session, item: str, note: str, as_json: bool) -> None:
-    """Take back a bulletin of yours, everywhere; prints the id of what takes it back.
+    """Take back a bulletin of yours, everywhere.
 
-    ID may be the beginning of one. What replaced it in the meantime is taken back with it.
+    Prints the id of what takes it back. ID may be the beginning of one. What replaced it in the meantime is taken back
+    with it.
     """
     with session.relay() as relay:
         signed = _publish(session, relay, None, Form(cancel=item, note=note), "")

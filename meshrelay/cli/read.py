@@ -45,9 +45,9 @@ def list_(
     cursor: str | None,
     as_json: bool,
 ) -> None:
-    """List bulletins, the most pressing and newest first.
+    """List bulletins, most pressing first.
 
-    Those of senders that this relay knows stand first, the others apart. With --json it is one list, the same document
+    Those of senders that this relay knows come before the others. With --json it is one list, the same document
     as /api/v1/bulletins of a running relay.
     """
     words, name = session.words(lang), session.relay_name()
@@ -94,7 +94,10 @@ def list_(
 @json_option
 @pass_session
 def show(session: Session, item: str, lang: str | None, form: str | None, as_json: bool) -> None:
-    """Show everything known about one bulletin. ID may be the beginning of one."""
+    """Show everything about one bulletin.
+
+    ID may be the beginning of one.
+    """
     if form and as_json:
         raise click.UsageError("give one of --json, --cap, --geojson and --raw")
     words, name = session.words(lang), session.relay_name()
@@ -123,7 +126,10 @@ def show(session: Session, item: str, lang: str | None, form: str | None, as_jso
 @json_option
 @pass_session
 def search(session: Session, text: tuple[str, ...], lang: str | None, limit: int, as_json: bool) -> None:
-    """Find bulletins with these words, best match first; those that have ended too."""
+    """Find bulletins by their words.
+
+    The best match comes first; those that have ended are found too. The beginning of a word is enough.
+    """
     words, name, wanted = session.words(lang), session.relay_name(), " ".join(text)
     with session.relay() as relay:
         while relay.store.index_backlog(1_000):

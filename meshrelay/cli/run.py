@@ -40,10 +40,11 @@ _LOOPBACK = ("http://127.", "http://[::1]")
 @click.option("--service-type", hidden=True, help="Look for relays of this service type, and be seen by no others.")
 @pass_session
 def run(session: Session, /, config: Path | None, service_type: str | None, **flags: Any) -> None:
-    """Be a relay: show bulletins to readers, find other relays, and exchange with them, until stopped by Ctrl-C.
+    """Be a relay, until stopped by Ctrl-C.
 
-    Prints the address for readers, with a code to scan, and again whenever it changes. No network is no error: the
-    relay waits for one. A default port that is taken moves at the first start, and is kept from then on.
+    Shows bulletins to readers, finds other relays and exchanges with them. Prints the address for readers, with a code
+    to scan, and again whenever it changes. No network is no error: the relay waits for one. A default port that is
+    taken moves at the first start, and is kept from then on.
     """
     settings = session.settings(config=config, flags=flags)
     # What only this command needs is loaded by it alone.

@@ -37,10 +37,10 @@ def setup(
     private: bool | None,
     yes: bool,
 ) -> None:
-    """Ask the few questions of a first run, and write the answers into the folder's settings.
+    """Ask the few questions of a first run.
 
-    What a flag answers is not asked. It can be called again at any time: the answers given before are the defaults. A
-    running relay takes them up when it is started anew.
+    The answers are written into the folder's settings. What a flag answers is not asked. It can be called again at any
+    time: the answers given before are the defaults. A running relay takes them up when it is started anew.
     """
     before = session.settings()
     asks = _Questions(ask=not yes)

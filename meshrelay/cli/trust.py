@@ -30,7 +30,10 @@ _BETWEEN = re.compile(r"[\s.,:;_/\u2010-\u2015-]+")
 
 @click.group(cls=Group)
 def trust() -> None:
-    """Decide whose bulletins stand in the first lane, and whose are not taken at all."""
+    """Decide who is known here.
+
+    Bulletins of known senders stand first, and say under which name you know them; those of blocked ones are not taken.
+    """
 
 
 @trust.command()
@@ -74,7 +77,7 @@ def add(session: Session, code: tuple[str, ...], petname: str, as_json: bool) ->
 @json_option
 @pass_session
 def list_(session: Session, as_json: bool) -> None:
-    """List the senders known here, those waited for, and those blocked."""
+    """List who is known, waited for and blocked."""
     with session.relay() as relay:
         words = session.words()
         known, waiting, blocked = relay.local.anchors(), relay.local.waiting(), relay.local.blocked()
@@ -110,7 +113,10 @@ def list_(session: Session, as_json: bool) -> None:
 @click.argument("who", nargs=-1, required=True, metavar="PETNAME|DIGITS|KEY")
 @pass_session
 def remove(session: Session, who: tuple[str, ...]) -> None:
-    """Stop knowing a sender; their bulletins stay, among those of senders not known here."""
+    """Stop knowing a sender.
+
+    Their bulletins stay, among those of senders that are not known here.
+    """
     text = " ".join(who)
     with session.relay() as relay:
         for one in relay.local.waiting():
@@ -129,9 +135,9 @@ def remove(session: Session, who: tuple[str, ...]) -> None:
 @click.argument("who", nargs=-1, required=True, metavar="PETNAME|DIGITS|KEY")
 @pass_session
 def block(session: Session, who: tuple[str, ...]) -> None:
-    """Take nothing more from a sender, and mark what is here.
+    """Take nothing more from a sender.
 
-    KEY may be the beginning of a key, as pages show it for senders that are not known.
+    What is here already is marked. KEY may be the beginning of a key, as pages show it for senders that are not known.
     """
     with session.relay() as relay:
         key = _find(relay, " ".join(who), among=_candidates(relay))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, tzinfo
 from decimal import Decimal, InvalidOperation
+from enum import StrEnum
 from typing import Any
 
 import click
@@ -84,6 +85,18 @@ class Language(click.ParamType[str]):
         if not is_language(tag):
             self.fail(f"{value!r} is not a language; write kk, ru, en, zh-Hant", param, ctx)
         return tag
+
+
+class Word(click.Choice[str]):
+    """One of CAP's words, in any case."""
+
+    def __init__(self, words: type[StrEnum]) -> None:
+        super().__init__([str(word) for word in words], case_sensitive=False)
+        self._words = words
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> StrEnum:
+        """Return the word."""
+        return self._words(super().convert(value, param, ctx))
 
 
 def read_polygon(text: str) -> tuple[Point, ...]:

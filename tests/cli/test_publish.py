@@ -45,7 +45,7 @@ def test_every_flag_arrives_in_the_document(terminal: Terminal, tmp_path: Path) 
     translation = tmp_path / "ru.json"
     translation.write_text(json.dumps({"headline": "Вода", "area": "Школа"}), encoding="utf-8")
     words = ["--headline", "Water", "--description", "D", "--instruction", "I", "--lang", "kk", "--event", "E"]
-    words += ["--category", "infra", "--category", "Health", "--response", "shelter", "--urgency", "immediate"]
+    words += ["--category", "infra", "--category", "Health", "--response", "allclear", "--urgency", "immediate"]
     words += ["--severity", "EXTREME", "--certainty", "observed", "--sender-name", "S", "--contact", "C", "--web", "W"]
     words += ["--area", "School", "--polygon", "43.2,76.8 43.3,76.8 43.3,76.9", "--circle", "43.25,76.85,1.5"]
     words += ["--geocode", "SAME=006113", "--effective", "1h", "--onset", "2h", "--expires", "3d", "--note", "N"]
@@ -63,7 +63,7 @@ def test_every_flag_arrives_in_the_document(terminal: Terminal, tmp_path: Path) 
     }
     assert found["texts"]["ru"]["headline"] == "Вода"
     assert found["category"] == ["Infra", "Health"]
-    assert (found["response"], found["urgency"]) == (["Shelter"], "Immediate")
+    assert (found["response"], found["urgency"]) == (["AllClear"], "Immediate")
     assert (found["severity"], found["certainty"], found["cap_status"]) == ("Extreme", "Observed", "Exercise")
     assert found["note"] == "N"
     (area,) = found["areas"]

@@ -1,0 +1,84 @@
+"""Every command, option, exit code and setting is explained, and nothing is explained that is not there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from meshrelay import cli
+from meshrelay.settings import ENVIRONMENT_PREFIX, KEYS
+from tests.conftest import ROOT
+
+HEADING = re.compile(r"^#{2,3} (meshrelay\b.*)$", re.MULTILINE)
+
+
+def walk(
+    command: click.Command, path: str = "meshrelay", parent: click.Context | None = None
+) -> Iterator[tuple[str, click.Command]]:
+    """Yield every command that does something, with the words that call it."""
+    if not isinstance(command, click.Group) or command.invoke_without_command:
+        yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command, parent=parent)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None, f"{path} {name}"
+            yield from walk(inner, f"{path} {name}", context)
+
+
+COMMANDS = dict(walk(cli.main))
+
+
+def reference() -> str:
+    return (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+
+
+def section(path: str) -> str:
+    parts = HEADING.split(reference())
+    return dict(zip(parts[1::2], parts[2::2], strict=True))[path]
+
+
+def options(command: click.Command) -> list[str]:
+    shown = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
+    return [name for one in shown for name in (*one.opts, *one.secondary_opts) if name.startswith("--")]
+
+
+def test_the_reference_has_a_section_for_each_command_and_no_other() -> None:
+    assert sorted(HEADING.findall(reference())) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_command_says_what_it_does(path: str) -> None:
+    command = COMMANDS[path]
+    assert command.help
+    assert command.help[0].isupper()
+    unexplained = [one.name for one in command.params if isinstance(one, click.Option) and not one.help]
+    assert unexplained == []
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_option_of_a_command_is_in_its_section(path: str) -> None:
+    text = section(path)
+    assert [name for name in options(COMMANDS[path]) if f"`{name}" not in text] == []
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_no_section_names_an_option_that_its_command_lacks(path: str) -> None:
+    named = set(re.findall(r"^\| `(--[a-z-]+)", section(path), re.MULTILINE))
+    assert named - set(options(COMMANDS[path])) == set()
+
+
+def test_every_setting_is_in_the_reference_with_its_environment_variable() -> None:
+    text = reference()
+    assert [key for key in KEYS if f"| `{key}` | `{ENVIRONMENT_PREFIX}{key.upper()}`" not in text] == []
+
+
+def test_the_readme_names_no_command_that_is_not_there() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    called = set(re.findall(r"\bmeshrelay ([a-z]+(?: (?:add|remove|list|new|show|block)\b)?)", text))
+    paths = {path.removeprefix("meshrelay ") for path in COMMANDS}
+    assert called
+    assert {words for words in called if words not in paths} - {"is", "keeps", "and"} == set()
