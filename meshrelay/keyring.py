@@ -7,8 +7,8 @@ DATA/keys holds, for every key NAME:
 - ``NAME.lock``: held by the process that is signing
 - ``NAME.revocation``: the key's own revocation, to be printed or put away
 
-A number is taken before it is used: lock, read the mark, write and fsync the next, sign, store. When the mark is
-lost a new stream begins, so that no number is ever used twice in one.
+A number is written down before what carries it can be seen: lock, read the mark, sign, write and fsync the mark,
+store. When the mark is lost a new stream begins, so that no number is ever used twice in one.
 Source: docs/spec/bulletin.md, "Streams".
 """
 
@@ -31,6 +31,8 @@ from meshrelay.core.statements import Revocation
 from meshrelay.errors import KeyLocked, NotFound, Refusal
 
 LOCK_SECONDS = 30.0
+POLL_SECONDS = 0.005
+"""How often a waiting process looks; signing takes a few milliseconds."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 
 
@@ -51,15 +53,17 @@ class Signer:
         self._mark = mark
         self.stream, self._last = _read_mark(mark)
 
-    def take_number(self, *, highest_held: int = 0) -> int:
-        """Return the next number of the stream, written down before it is used.
+    def next_number(self, *, highest_held: int = 0) -> int:
+        """Return the next number of the stream; it is free until it is taken.
 
         `highest_held` is the highest number of this stream among the items held here.
         """
-        number = max(self._last, highest_held) + 1
+        return max(self._last, highest_held) + 1
+
+    def take(self, number: int) -> None:
+        """Write a number down, so that it is never given again; to be done before the item is stored or sent."""
         _write(self._mark, {"stream": self.stream.hex(), "seq": number})
         self._last = number
-        return number
 
 
 class Keyring:
@@ -74,7 +78,7 @@ class Keyring:
 
     def all(self) -> tuple[OwnKey, ...]:
         """Return every key here, oldest first."""
-        found = [self.get(path.stem) for path in self._folder.glob("*.key")]
+        found = [self.get(path.stem) for path in self._folder.glob("*.key") if _NAME.fullmatch(path.stem)]
         return tuple(sorted(found, key=lambda key: (key.created, key.name)))
 
     def get(self, name: str) -> OwnKey:
@@ -100,13 +104,14 @@ class Keyring:
         if not _NAME.fullmatch(name):
             raise Refusal(f"{name!r} cannot name a key", hint="use up to 32 letters, digits, - and _")
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if self._path(name, "key").exists():
-            raise Refusal(f"a key called {name} is here already", hint="choose another name")
-        key = SigningKey.from_seed(secrets.token_bytes(32))
-        revocation = sign(Revocation(sent=now, subject=key.public), key)
-        _write_bytes(self.revocation_path(name), revocation.data)
-        _write(self._path(name, "mark"), {"stream": secrets.token_hex(8), "seq": 0})
-        _write(self._path(name, "key"), {"version": 1, "seed": key.seed.hex(), "created": now})
+        with self._locked(name):
+            if self._path(name, "key").exists():
+                raise Refusal(f"a key called {name} is here already", hint="choose another name")
+            key = SigningKey.from_seed(secrets.token_bytes(32))
+            revocation = sign(Revocation(sent=now, subject=key.public), key)
+            _write_bytes(self.revocation_path(name), revocation.data)
+            _write(self._path(name, "mark"), {"stream": secrets.token_hex(8), "seq": 0})
+            _write(self._path(name, "key"), {"version": 1, "seed": key.seed.hex(), "created": now})
         return OwnKey(name, key.public, now)
 
     def revocation_path(self, name: str) -> Path:
@@ -117,18 +122,20 @@ class Keyring:
     def signing(self, name: str) -> Iterator[Signer]:
         """Hold the key's lock; raise KeyLocked when another process keeps it."""
         key, _ = self._load(name)
+        with self._locked(name):
+            yield Signer(key, self._path(name, "mark"))
+
+    @contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
         lock = filelock.FileLock(self._path(name, "lock"), timeout=LOCK_SECONDS, mode=0o600)
         try:
-            lock.acquire()
+            lock.acquire(poll_interval=POLL_SECONDS)
         except filelock.Timeout as error:
             raise KeyLocked(
                 f"the key {name} is in use", hint="wait until the other meshrelay process is done and try again"
             ) from error
         try:
-            mark = self._path(name, "mark")
-            if not mark.exists():
-                _write(mark, {"stream": secrets.token_hex(8), "seq": 0})
-            yield Signer(key, mark)
+            yield
         finally:
             lock.release()
 
@@ -150,10 +157,10 @@ def _read_mark(path: Path) -> tuple[bytes, int]:
     try:
         entry = json.loads(path.read_text(encoding="utf-8"))
         stream, seq = bytes.fromhex(entry["stream"]), int(entry["seq"])
-    except (ValueError, KeyError, TypeError):
-        # A damaged mark is a lost mark: numbers of the old stream may have been used, so a new one begins.
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        # Numbers of the old stream may have been used beyond what anything here says, so a new one begins.
         return secrets.token_bytes(8), 0
-    return (stream, seq) if len(stream) == 8 else (secrets.token_bytes(8), 0)
+    return (stream, seq) if len(stream) == 8 and seq >= 0 else (secrets.token_bytes(8), 0)
 
 
 def _write(path: Path, entry: dict[str, object]) -> None:

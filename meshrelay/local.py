@@ -142,11 +142,12 @@ class Local:
         )
 
     def save_peer(self, peer: KnownPeer) -> None:
-        """Write an entry of the address book; one that was kept stays kept."""
+        """Write an entry of the address book; one that was kept stays kept, and an id once learnt is not forgotten."""
         self._write(
             "INSERT INTO peers (uri, relay_id, name, how, last_contact, kept) VALUES (?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT (uri) DO UPDATE SET relay_id = excluded.relay_id, name = excluded.name, how = excluded.how, "
-            "last_contact = max(last_contact, excluded.last_contact), kept = max(kept, excluded.kept)",
+            "ON CONFLICT (uri) DO UPDATE SET relay_id = coalesce(excluded.relay_id, relay_id), name = excluded.name, "
+            "how = excluded.how, last_contact = max(last_contact, excluded.last_contact), "
+            "kept = max(kept, excluded.kept)",
             (peer.uri, peer.relay_id, peer.name, peer.how, peer.last_contact, int(peer.kept)),
         )
 

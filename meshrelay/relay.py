@@ -181,8 +181,10 @@ class Relay:
         """
         with self.keyring.signing(key_name) as signer:
             author = signer.key.public
+            if author in self.trust.revoked:
+                raise Refusal(f"the key {key_name} was revoked", hint="make a new one with `meshrelay key new`")
             newest = self.store.highest_seq(author, signer.stream)
-            seq = signer.take_number(highest_held=newest[0] if newest else 0)
+            seq = signer.next_number(highest_held=newest[0] if newest else 0)
             prev = newest[1] if newest else None
             live = self._live(author, signer.stream, ended=draft.targets, now=now)
             body = dataclasses.replace(draft, sent=now, chain=Chain(signer.stream, seq, prev, live))
@@ -190,6 +192,7 @@ class Relay:
                 item = sign(body, signer.key)
             except ValueError as error:
                 raise Refusal(str(error), hint="change that and publish again") from error
+            signer.take(seq)
             self.store.put_many([item], received=now)
         if author not in self.trust.own:
             self.refresh()
@@ -222,17 +225,16 @@ class Relay:
                 places.append(place)
         try:
             new = set(self.store.put_many(wanted, received=now)) if wanted else set()
+            held = None
         except StoreFull:
-            # The batch is not acknowledged; what of it was committed before the end of room is known next time.
-            answers |= {
-                place: Receipt(Outcome.DECLINED, item.header, "room")
-                for place, item in zip(places, wanted, strict=True)
-            }
-            return tuple([answers[place] for place in range(len(datas))])
+            # Part of the batch may have been stored before the room ended; none of it counts as new.
+            new, held = set(), self.store.headers([item.id for item in wanted])
         for place, item in zip(places, wanted, strict=True):
-            outcome = Outcome.NEW if item.id in new else Outcome.KNOWN
+            if held is not None and item.id not in held:
+                answers[place] = Receipt(Outcome.DECLINED, item.header, "room")
+                continue
+            answers[place] = Receipt(Outcome.NEW if item.id in new else Outcome.KNOWN, item.header)
             new.discard(item.id)
-            answers[place] = Receipt(outcome, item.header)
         self._settle_waiting({item.author for item in wanted}, now=now)
         if any(item.header.item_class == ItemClass.KEYS for item in wanted):
             self.refresh()
@@ -251,7 +253,7 @@ class Relay:
                 live_at=clock.now if query.standings == LIVE and not clock.doubtful else None,
                 ended_at=clock.now if query.standings == GONE else None,
                 authors=known if query.lane is Lane.KNOWN else None,
-                not_authors=known if query.lane is Lane.UNKNOWN else None,
+                not_authors=known - self.trust.revoked.keys() if query.lane is Lane.UNKNOWN else None,
                 since=query.since,
                 cancels=query.cancels,
             )
@@ -285,12 +287,6 @@ class Relay:
             raise NotFound(f"several ids begin with {prefix}", hint="give more of its digits")
         raise NotFound(f"no item here begins with {prefix or 'nothing'}", hint="see `meshrelay list --all`")
 
-    # Keeping house
-
-    def retired(self, keys: Iterable[bytes], *, now: int) -> tuple[bytes, ...]:
-        """Return the ids, among these reconciliation keys, of items past the end of their retention."""
-        return tuple(header.id for header in self.store.by_key(keys).values() if is_retired(header, now=now))
-
     def _live(self, author: bytes, stream: bytes, *, ended: tuple[bytes, ...], now: int) -> tuple[int, ...]:
         live: list[int] = []
         after: str | None = None
@@ -307,19 +303,19 @@ class Relay:
             after = page.next
             if after is None:
                 break
-        return tuple(sorted(live)[-MAX_LIVE:])
+        return tuple(sorted(set(live))[-MAX_LIVE:])
 
     def _settle_waiting(self, authors: Iterable[bytes], *, now: int) -> None:
         """Turn waiting fingerprints into anchors when their keys have come."""
         waiting = {entry.digits: entry for entry in self.local.waiting()}
         if not waiting:
             return
-        for author in authors:
-            entry = waiting.get(digits(author))
-            if entry is not None:
-                self.local.add_anchor(Anchor(author, entry.petname, now, How.DIGITS))
-                self.local.remove_waiting(entry.digits)
-        self.refresh()
+        come = {author: waiting[digits(author)] for author in authors if digits(author) in waiting}
+        for author, entry in come.items():
+            self.local.add_anchor(Anchor(author, entry.petname, now, How.DIGITS))
+            self.local.remove_waiting(entry.digits)
+        if come:
+            self.refresh()
 
     def _judge(self, rows: Sequence[tuple[Held, bytes]], clock: Clock) -> tuple[Shown, ...]:
         acts = [held.header for held in self.store.acting_on([held.header.id for held, _ in rows])]
@@ -364,6 +360,8 @@ def _fits(one: Shown, query: Query) -> bool:
     bulletin = one.bulletin
     if query.standings and one.verdict.standing not in query.standings:
         return False
+    if query.lane is not Lane.ALL and one.verdict.known != (query.lane is Lane.KNOWN):
+        return False
     if query.language and not any(_same_language(text.language, query.language) for text in bulletin.texts):
         return False
     if query.category and query.category.lower() not in [category.lower() for category in bulletin.categories]:
@@ -378,7 +376,7 @@ def _same_language(tag: str, wanted: str) -> bool:
 
 
 def declines(header: Header, trust: TrustView, *, now: int) -> str:
-    """Return why a valid item is not taken here, or an empty text; a peer's claim of a header can be asked about too."""
+    """Return why a valid item is not taken here, or an empty text; a header that a peer only claims will do too."""
     if header.author in trust.blocked:
         return "block"
     if is_retired(header, now=now):

@@ -130,7 +130,13 @@ def parse(key: str, word: str, *, source: str) -> Any:
 
 
 def save(data: Path, changes: Mapping[str, Any]) -> None:
-    """Write `changes` into DATA/settings.toml, in one step; a value of None removes the key."""
+    """Write `changes` into DATA/settings.toml, in one step; a value of None removes the key.
+
+    Raises Refusal for a value that could not be read again.
+    """
+    for key, value in changes.items():
+        if key in KEYS and value is not None:
+            _checked(key, list(value) if isinstance(value, tuple) else value, "settings")
     path = Settings(data).file
     values = _read_file(path) if path.exists() else {}
     values = {key: value for key, value in {**values, **changes}.items() if value is not None}

@@ -111,8 +111,9 @@ class TrustView:
 
     @property
     def known(self) -> frozenset[bytes]:
-        """The keys whose bulletins stand in the first lane: own and anchored, neither blocked nor revoked."""
-        return frozenset(self.own.keys() | self.anchors.keys()) - self.blocked - self.revoked.keys()
+        """The keys whose bulletins can stand in the first lane: own and anchored, not blocked, not wholly revoked."""
+        lost = {key for key, good in self.revoked.items() if not good}
+        return frozenset(self.own.keys() | self.anchors.keys()) - self.blocked - lost
 
     def petname(self, key: bytes) -> str:
         """Return the name the operator gave a key, or an empty text."""

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from meshrelay.core.trust import Anchor, How
+from meshrelay.local import FORGET_PEERS_AFTER, KnownPeer, Local, Waiting
+
+NOW = 1_760_000_000
+CLINIC, SCHOOL = b"c" * 32, b"s" * 32
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "local.db"
+
+
+@pytest.fixture
+def local(path: Path) -> Iterator[Local]:
+    opened = Local.open(path)
+    yield opened
+    opened.close()
+
+
+def test_a_new_database_is_empty_and_its_owners_alone(local: Local, path: Path) -> None:
+    assert local.anchors() == ()
+    assert local.waiting() == ()
+    assert local.blocked() == frozenset()
+    assert local.peers() == ()
+    assert local.fact("time") is None
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_everything_is_still_there_after_a_restart(local: Local, path: Path) -> None:
+    anchor = Anchor(CLINIC, "Clinic", NOW, How.DIGITS)
+    waiting = Waiting("123 456", "School", NOW)
+    peer = KnownPeer("meshrelay://10.0.0.2:8443", b"r" * 32, "Library", "mdns", NOW)
+    local.add_anchor(anchor)
+    local.add_waiting(waiting)
+    local.block(SCHOOL, now=NOW)
+    local.save_peer(peer)
+    local.set_fact("time", b"\x01\x00")
+    again = Local.open(path)
+    assert again.anchors() == (anchor,)
+    assert again.waiting() == (waiting,)
+    assert again.blocked() == {SCHOOL}
+    assert again.peers() == (peer,)
+    assert again.fact("time") == b"\x01\x00"
+    again.close()
+
+
+def test_anchors_come_oldest_first_and_a_new_petname_replaces_the_old(local: Local) -> None:
+    local.add_anchor(Anchor(SCHOOL, "School", NOW + 1))
+    local.add_anchor(Anchor(CLINIC, "Clinic", NOW))
+    local.add_anchor(Anchor(CLINIC, "Old clinic", NOW))
+    assert [anchor.petname for anchor in local.anchors()] == ["Old clinic", "School"]
+
+
+def test_taking_back_says_whether_there_was_anything(local: Local) -> None:
+    local.add_anchor(Anchor(CLINIC, "Clinic", NOW))
+    local.add_waiting(Waiting("123", "School", NOW))
+    local.block(CLINIC, now=NOW)
+    local.save_peer(KnownPeer("uri", None, "", "given", NOW, kept=True))
+    assert local.remove_anchor(CLINIC)
+    assert local.remove_waiting("123")
+    assert local.unblock(CLINIC)
+    assert local.remove_peer("uri")
+    assert not local.remove_anchor(CLINIC)
+    assert not local.remove_waiting("123")
+    assert not local.unblock(CLINIC)
+    assert not local.remove_peer("uri")
+    assert (local.anchors(), local.waiting(), local.blocked(), local.peers()) == ((), (), frozenset(), ())
+
+
+def test_the_address_book_names_the_last_met_first(local: Local) -> None:
+    for number in (2, 3, 1):
+        local.save_peer(KnownPeer(f"uri {number}", None, "", "mdns", NOW + number))
+    assert [peer.uri for peer in local.peers()] == ["uri 3", "uri 2", "uri 1"]
+
+
+def test_what_was_learnt_of_a_peer_is_not_forgotten_by_hearing_of_it_again(local: Local) -> None:
+    local.save_peer(KnownPeer("uri", b"r" * 32, "Library", "given", NOW, kept=True))
+    local.save_peer(KnownPeer("uri", None, "Library", "mdns", NOW - 50))
+    assert local.peers() == (KnownPeer("uri", b"r" * 32, "Library", "mdns", NOW, kept=True),)
+
+
+def test_relays_not_met_for_30_days_are_forgotten_unless_they_were_given(local: Local) -> None:
+    local.save_peer(KnownPeer("kept", None, "", "given", NOW, kept=True))
+    local.save_peer(KnownPeer("old", None, "", "mdns", NOW))
+    local.save_peer(KnownPeer("new", None, "", "mdns", NOW + 1))
+    assert local.forget_peers(now=NOW + FORGET_PEERS_AFTER) == 0
+    assert local.forget_peers(now=NOW + FORGET_PEERS_AFTER + 1) == 1
+    assert {peer.uri for peer in local.peers()} == {"kept", "new"}
+
+
+def test_a_write_changes_the_version_here_and_in_another_process(local: Local, path: Path) -> None:
+    other = Local.open(path)
+    before, seen = local.version(), other.version()
+    assert local.version() == before
+    local.set_fact("a", b"1")
+    assert local.version() != before
+    assert other.version() != seen
+    other.close()
+
+
+def test_threads_and_processes_write_without_losing_anything(local: Local, path: Path) -> None:
+    other = Local.open(path)
+
+    def write(one: Local, start: int) -> None:
+        for number in range(start, start + 20):
+            one.block(number.to_bytes(32, "big"), now=NOW)
+
+    threads = [
+        threading.Thread(target=write, args=(one, start)) for one, start in ((local, 0), (local, 20), (other, 40))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert local.blocked() == {number.to_bytes(32, "big") for number in range(60)}
+    other.close()
