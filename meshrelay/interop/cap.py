@@ -69,6 +69,8 @@ MAX_DOCUMENT: Final = 16 * 1024 * 1024
 MAX_ELEMENTS: Final = 250_000
 MAX_DEPTH: Final = 64
 MAX_INFOS: Final = 1_000
+MAX_READ: Final = 250_000
+"""Points of all polygons of a document, and triples that it references; the largest seen have 41,000 and a few."""
 MAX_POINTS: Final = 50_000
 """Points of one document that simplification looks at; where there are more, every second one goes first."""
 ASSUMED_LIFE: Final = 86_400
@@ -332,6 +334,7 @@ class _Reader:
 
     def __init__(self, alert: ElementTree.Element, *, now: int, checked: bool, digest: bytes) -> None:
         self._changes: set[Change] = set()
+        self._points = 0
         self._alert = _Element(alert, self._changes)
         self._now = now
         self._checked = checked
@@ -387,7 +390,10 @@ class _Reader:
 
     def _references(self) -> tuple[CapReference, ...]:
         found: dict[CapReference, None] = {}
-        for word in self._alert.text("references", most=MAX_DOCUMENT).split():
+        words = self._alert.text("references", most=MAX_DOCUMENT).split()
+        if len(words) > MAX_READ:
+            _refuse("references", f"has more than {MAX_READ} triples")
+        for word in words:
             sender, _, rest = word.partition(",")
             identifier, _, sent = rest.rpartition(",")
             if not sender or not identifier or max(map(len, (sender, identifier, sent))) > _LINE:
@@ -442,7 +448,11 @@ class _Reader:
         )
 
     def _polygon(self, text: str) -> tuple[Point, ...]:
-        points = [_point(pair, "polygon") for pair in text.split()]
+        pairs = text.split()
+        self._points += len(pairs)
+        if self._points > MAX_READ:
+            _refuse("polygon", f"there are more than {MAX_READ} points")
+        points = [_point(pair, "polygon") for pair in pairs]
         if points[0] != points[-1]:
             points.append(points[0])
             self._changes.add(Change.CLOSED)

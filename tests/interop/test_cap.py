@@ -426,6 +426,12 @@ def test_resources_go_first_and_polygons_are_simplified_where_there_is_no_room()
     signed(dataclasses.replace(draft, chain=full_chain))
 
 
+def test_more_points_than_any_map_has_are_refused() -> None:
+    shape = f"<polygon>{'0,0 1,1 ' * 130_000}0,0</polygon>"
+    with pytest.raises(InvalidDocument, match="points"):
+        read(ALERT.replace("</areaDesc>", f"</areaDesc>{shape}"))
+
+
 def test_simplification_keeps_the_corners_that_matter() -> None:
     square = [Point(lat, lon) for lat, lon in [(0, 0), (0, 1000), (1000, 1000), (1000, 0), (0, 0)]]
     noisy = [square[0], Point(1, 500), *square[1:3], Point(1001, 400), *square[3:]]

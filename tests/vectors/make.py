@@ -638,6 +638,7 @@ def envelopes() -> Iterator[tuple[str, str, str, bytes]]:
     yield "signature-63-bytes", "envelope", "a signature of 63 bytes", start + enc(payload) + enc(sig[:63])
     yield "signature-65-bytes", "envelope", "a signature of 65 bytes", start + enc(payload) + enc(sig + b"\x00")
     yield "signature-empty", "envelope", "an empty signature", start + enc(payload) + b"\x40"
+    yield "signature-text", "envelope", "the signature as text", start + enc(payload) + b"\x78\x40" + sig
     yield "signature-null", "envelope", "null for a signature", start + enc(payload) + b"\xf6"
     yield (
         "signature-in-a-longer-form",
