@@ -51,7 +51,7 @@ class PeerView:
     """What is held here as far as one peer is concerned: plus what we declined of its items, minus what it refused.
 
     With this view two relays that differ for ever settle in one round from their second exchange on. It lives in
-    memory, as long as this run.
+    memory, as long as this run. `keys` may run in another thread than the rest.
     """
 
     def __init__(self, *, most: int = MAX_REMEMBERED) -> None:
@@ -60,7 +60,8 @@ class PeerView:
         self._declined: set[bytes] = set()
         self._refused_by: set[bytes] = set()
         self._most = most
-        self._made: tuple[Keys, Keys] | None = None
+        self._changes = 0
+        self._made: tuple[Keys, int, Keys] | None = None
 
     def decline(self, keys: Iterable[bytes]) -> None:
         """Remember keys of the peer's that are not wanted here."""
@@ -74,34 +75,38 @@ class PeerView:
         """Forget what was declined: something changed here that could let an item in."""
         self._declined.clear()
         self.overflowed = False
-        self._made = None
+        self._changes += 1
 
     def keys(self, held: Keys) -> Keys:
         """Return the view over `held`; it is made once, and again only when either changed."""
-        if self._made is None or self._made[0] is not held:
-            self._made = held, held.changed(add=self._declined, remove=self._refused_by)
-        return self._made[1]
+        made, changes = self._made, self._changes
+        if made is not None and made[0] is held and made[1] == changes:
+            return made[2]
+        view = held.changed(add=tuple(self._declined), remove=tuple(self._refused_by))
+        self._made = held, changes, view
+        return view
 
     def sort_out(self, found: Found, held: Keys) -> Found:
         """Return what of `found` is a difference to what is held, and forget what the peer shows to be outdated.
 
         A declined item that the peer has lost shows as ours alone, a refused one that it has by now as its alone.
         """
+        remembered = len(self._declined) + len(self._refused_by)
         self._declined.difference_update(found.have)
         self._refused_by.difference_update(found.need)
-        if found.have or found.need:
-            self._made = None
+        self._changes += len(self._declined) + len(self._refused_by) != remembered
         return Found(
             tuple(key for key in found.have if key in held), tuple(key for key in found.need if key not in held)
         )
 
     def _remember(self, keys: Iterable[bytes], kept: set[bytes], other: set[bytes]) -> None:
         for key in keys:
-            other.discard(key)
             if key in kept:
                 continue
-            if len(kept) + len(other) >= self._most:
+            if key in other:
+                other.remove(key)
+            elif len(kept) + len(other) >= self._most:
                 self.overflowed = True
-                break
+                return
             kept.add(key)
-        self._made = None
+            self._changes += 1

@@ -119,6 +119,9 @@ def test_a_view_is_made_once_until_it_or_the_index_changes() -> None:
     view.refuse(KEYS[:3])
     made = view.keys(index.keys)
     assert list(made) == sorted(KEYS[3:])
+    view.refuse(KEYS[:3])
+    view.decline([])
+    assert view.sort_out(Found((KEYS[9],), (KEYS[9],)), index.keys) == Found((KEYS[9],), ())
     assert view.keys(index.keys) is made
     view.refuse(KEYS[3:4])
     assert list(view.keys(index.keys)) == sorted(KEYS[4:])

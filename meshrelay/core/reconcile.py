@@ -82,7 +82,7 @@ class Keys(Sequence[bytes]):
     @classmethod
     def of(cls, keys: Iterable[bytes]) -> Keys:
         """Sort keys that come in any order, and drop repetitions."""
-        return cls().changed(add=keys)
+        return cls(b"".join(dict.fromkeys(sorted(keys))))
 
     @property
     def buffer(self) -> bytes:
@@ -93,9 +93,10 @@ class Keys(Sequence[bytes]):
         return len(self._buffer) // KEY_SIZE
 
     def __getitem__(self, at: int) -> bytes:  # type: ignore[override]  # nobody needs slices: see between()
-        if not 0 <= at < len(self):
+        key = self._buffer[at * KEY_SIZE : (at + 1) * KEY_SIZE] if at >= 0 else b""
+        if not key:
             raise IndexError(at)
-        return self._buffer[at * KEY_SIZE : (at + 1) * KEY_SIZE]
+        return key
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(_cut(self._buffer, KEY_SIZE))

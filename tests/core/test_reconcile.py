@@ -609,8 +609,9 @@ def test_keys_are_sorted_and_each_is_there_once() -> None:
     assert KEY not in line
     assert "text" not in line
     assert line[0] == min(keys)
-    with pytest.raises(IndexError):
-        line[50]
+    for outside in (50, -1):
+        with pytest.raises(IndexError):
+            line[outside]
 
 
 @pytest.mark.parametrize(
