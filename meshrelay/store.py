@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import sqlite3
 import threading
 import unicodedata
@@ -41,6 +42,8 @@ ROWS_AT_ONCE = 250
 """Rows a transaction, so that no other writer and no reader of fresh data waits for long."""
 BYTES_AT_ONCE = 1 << 20
 """Envelope bytes a transaction: even a slow memory card takes these in 200 ms."""
+MAX_BYTES = 2 << 30
+"""The largest store, unless its opener says otherwise."""
 REMEMBERED = 100_000
 """A change cursor holds for this many arrivals and removals; whoever is further behind reloads."""
 BUSY_SECONDS = 10
@@ -106,7 +109,7 @@ class Usage:
 class Store:
     """The items of one relay; safe to use from several threads, beside other processes that use the same file."""
 
-    def __init__(self, path: Path, *, max_bytes: int | None) -> None:
+    def __init__(self, path: Path, *, max_bytes: int) -> None:
         self._path = path
         self._max_bytes = max_bytes
         self._closed = False
@@ -120,7 +123,10 @@ class Store:
 
     @classmethod
     def open(cls, path: Path, *, max_bytes: int | None = None) -> Store:
-        """Open the store, making or upgrading it where needed; `max_bytes` caps its file.
+        """Open the store, making or upgrading it where needed.
+
+        `max_bytes` caps its file: without it, the smaller of MAX_BYTES and a tenth of the disk. A file that is larger
+        already keeps what it has and takes no more.
 
         Raises StoreUnusable when the file is not a store, damaged, or of a newer version.
         """
@@ -129,7 +135,7 @@ class Store:
         # Two processes may be the first to open it at the same moment.
         with filelock.FileLock(path.with_name(path.name + ".lock"), mode=0o600), _named_errors():
             _prepare(path)
-        return cls(path, max_bytes=max_bytes)
+        return cls(path, max_bytes=max_bytes or min(MAX_BYTES, shutil.disk_usage(path).total // 10))
 
     def close(self) -> None:
         """Close the store; no call may be under way in another thread."""
@@ -439,9 +445,8 @@ class Store:
         db.execute("PRAGMA synchronous = FULL")
         db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
         db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        if self._max_bytes is not None:
-            page_size = db.execute("PRAGMA page_size").fetchone()[0]
-            db.execute(f"PRAGMA max_page_count = {max(1, self._max_bytes // page_size)}")
+        page_size = db.execute("PRAGMA page_size").fetchone()[0]
+        db.execute(f"PRAGMA max_page_count = {max(1, self._max_bytes // page_size)}")
         return db
 
     @contextmanager
@@ -908,7 +913,7 @@ def _named_errors() -> Iterator[None]:
 def _named(error: sqlite3.DatabaseError) -> MeshrelayError:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     if code & 0xFF == sqlite3.SQLITE_FULL:
-        return StoreFull("the store is full", hint="remove bulletins, raise max_store, or make room on the disk")
+        return StoreFull("the store is full", hint="make room on the disk; the store takes a tenth of it, 2 GB at most")
     if code in _NO_ROOM:
         return StoreFull("the disk takes no more", hint="make room on the disk; if there is room, it may be failing")
     if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):

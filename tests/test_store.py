@@ -167,6 +167,13 @@ def test_a_full_store_refuses_and_keeps_what_it_has(path: Path) -> None:
     assert _sql(path, "PRAGMA integrity_check") == [("ok",)]
 
 
+def test_without_a_word_a_store_takes_a_tenth_of_the_disk_and_no_more_than_2_gb(path: Path) -> None:
+    with closing(Store.open(path)) as store:
+        (pages,) = store._writer.execute("PRAGMA max_page_count").fetchone()
+    assert pages * migrations.PAGE_SIZE <= min(2 << 30, shutil.disk_usage(path).total // 10)
+    assert (pages + 1) * migrations.PAGE_SIZE > min(2 << 30, shutil.disk_usage(path).total // 10)
+
+
 def test_of_a_long_sequence_each_stored_item_is_whole(path: Path) -> None:
     items = unsigned_items(1000, seed=1)
     with closing(Store.open(path, max_bytes=1_500_000)) as store:
@@ -207,7 +214,7 @@ from meshrelay.store import Store
 from tests.store.making import NOON, unsigned_items
 
 items = unsigned_items(3000, seed=1)
-store = Store.open(Path(sys.argv[1]))
+store = Store.open(Path(sys.argv[1]), max_bytes=1 << 30)
 try:
     for at in range(0, len(items), 50):
         for item in store.put_many(items[at : at + 50], received=NOON):

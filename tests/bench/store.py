@@ -38,7 +38,7 @@ def main(rows: int) -> None:
     """Measure and print."""
     items = unsigned_items(rows, seed=1)
     with tempfile.TemporaryDirectory() as folder:
-        store = Store.open(Path(folder) / "items.db")
+        store = Store.open(Path(folder) / "items.db", max_bytes=rows << 13)
         for line in (*_written(store, items), *_read(store, items)):
             print(line)
         store.close()
