@@ -37,6 +37,7 @@ _VERSION = {"v": "1"}
 
 _FIRST_QUESTIONS = (0.05, 0.4, 1.0, 2.0)  # seconds after the sockets are opened; the first announcements may be lost
 _PENDING = 128  # names waiting to be resolved
+_NAMES = 16  # names looked at in one packet
 _HEARD = 1024  # names heard lately
 _SIGHTINGS = 256  # sightings nobody has taken yet
 _RESOLVERS = 4
@@ -123,14 +124,14 @@ class Discovery:
         self._own.add(info.name)
         zeroconf = AsyncZeroconf(interfaces=_sockets(interfaces))
         try:
-            ear = _Ear(self._type, self._own, self._sightings)
+            ear = _Ear(zeroconf.zeroconf, self._type, self._own, self._sightings)
             await zeroconf.zeroconf.async_wait_for_start()
             zeroconf.zeroconf.async_add_listener(ear, DNSQuestion(self._type, _TYPE_PTR, _CLASS_IN))
             # The name is random: nobody else can have it, and probing for it would cost half a second.
             await zeroconf.async_register_service(info, cooperating_responders=True)
             self.trouble = None
             async with asyncio.TaskGroup() as tasks:
-                helpers = [tasks.create_task(ear.resolve(zeroconf.zeroconf)) for _ in range(_RESOLVERS)]
+                helpers = [tasks.create_task(ear.resolve()) for _ in range(_RESOLVERS)]
                 await self._ask(zeroconf.zeroconf, ear, interfaces)
                 for helper in helpers:
                     helper.cancel()
@@ -155,14 +156,16 @@ class Discovery:
 class _Ear(RecordUpdateListener):
     """Hears pointer records, turns them into sightings, and forgets all beyond its bounds."""
 
-    def __init__(self, service_type: str, own: set[str], sightings: asyncio.Queue[Sighting]) -> None:
+    def __init__(
+        self, zeroconf: Zeroconf, service_type: str, own: set[str], sightings: asyncio.Queue[Sighting]
+    ) -> None:
         super().__init__()
+        self._zeroconf = zeroconf
         self._type = service_type
         self._own = own
         self._sightings = sightings
         self._loop = asyncio.get_running_loop()
         self._heard: OrderedDict[str, tuple[float, DNSPointer]] = OrderedDict()
-        self._fresh: list[str] = []
         self._pending: list[str] = []
         self._waiting = asyncio.Event()
 
@@ -180,7 +183,26 @@ class _Ear(RecordUpdateListener):
         return out
 
     def async_update_records(self, zc: Zeroconf, now: float, records: list[RecordUpdate]) -> None:
-        """Note the names in one packet (called by zeroconf)."""
+        """Sight the relays in one packet (called by zeroconf)."""
+        for name in self._fresh_names(records, now)[:_NAMES]:
+            info = self._info(name)
+            if info is None or name in self._pending:
+                continue
+            # A relay's addresses come along. They are taken from the packet: a flood empties the cache.
+            info.load_from_cache(zc)
+            for _ in range(2):  # the second time the host's name is known
+                info.async_update_records(zc, now, records)
+            if self._sight(info):
+                continue
+            if len(self._pending) < _PENDING:
+                self._pending.append(name)
+                self._waiting.set()
+            else:
+                # At random, so that a flood cannot be timed to push out all that is true.
+                self._pending[_dice.randrange(_PENDING)] = name
+
+    def _fresh_names(self, records: list[RecordUpdate], now: float) -> list[str]:
+        names: list[str] = []
         for update in records:
             record = update.new
             if not isinstance(record, DNSPointer) or record.name.lower() != self._type:
@@ -194,39 +216,32 @@ class _Ear(RecordUpdateListener):
             if len(self._heard) > _HEARD:
                 self._heard.popitem(last=False)
             # One announcement arrives by every interface and address family.
-            if (last is None or moment - last[0] > 1.0) and len(self._fresh) < _PENDING:
-                self._fresh.append(name)
+            if last is None or moment - last[0] > 1.0:
+                names.append(name)
+        return names
 
-    def async_update_records_complete(self) -> None:
-        """Queue the names just heard: by now their addresses are in zeroconf's cache (called by zeroconf)."""
-        for name in self._fresh:
-            if name in self._pending:
-                continue
-            if len(self._pending) >= _PENDING:
-                # At random, so that a flood cannot be timed to push out all that is true.
-                self._pending[_dice.randrange(_PENDING)] = name
-            else:
-                self._pending.append(name)
-        if self._fresh:
-            self._fresh.clear()
-            self._waiting.set()
-
-    async def resolve(self, zeroconf: Zeroconf) -> None:
-        """Turn queued names into sightings, for ever."""
+    async def resolve(self) -> None:
+        """Ask for the addresses of queued names, for ever."""
         while True:
             await self._waiting.wait()
             if not self._pending:
                 self._waiting.clear()
                 continue
-            try:
-                info = AsyncServiceInfo(self._type, self._pending.pop(0))
-                found = await info.async_request(zeroconf, _RESOLVE_WAIT)
-            except Error:
-                continue  # a name that no service can have
-            sighting = _sighting(info) if found else None
-            if sighting is not None and not self._sightings.full():
-                self._sightings.put_nowait(sighting)
-            await asyncio.sleep(0)
+            info = self._info(self._pending.pop(0))
+            if info is not None and await info.async_request(self._zeroconf, _RESOLVE_WAIT):
+                self._sight(info)
+
+    def _info(self, name: str) -> AsyncServiceInfo | None:
+        try:
+            return AsyncServiceInfo(self._type, name)
+        except Error:
+            return None  # a name that no service can have
+
+    def _sight(self, info: AsyncServiceInfo) -> bool:
+        sighting = _sighting(info)
+        if sighting is not None and not self._sightings.full():
+            self._sightings.put_nowait(sighting)
+        return sighting is not None
 
 
 def _sighting(info: AsyncServiceInfo) -> Sighting | None:

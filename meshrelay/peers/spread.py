@@ -65,6 +65,7 @@ _AHEAD = 600  # seconds: what is dated further ahead waits for its time
 _PENDING = 20_000  # items waiting to be pushed to one neighbour
 _SLICE = 500
 
+_WAYS = ("given", "mdns", "book", "inbound")
 _dice = random.SystemRandom()
 
 
@@ -103,6 +104,12 @@ class _Neighbour:
     total: ExchangeReport = field(default_factory=ExchangeReport)
     error: str = ""
     patience: float = _EVERY
+
+    @property
+    def how(self) -> str:
+        """How it was found, in the word that says most."""
+        ways = {route.how for route in self.routes}
+        return "given" if self.given else next(way for way in _WAYS if way in ways)
 
     def add_route(self, route: _Route) -> bool:
         """Put a route first; tell whether that is news."""
@@ -431,8 +438,7 @@ class Spread:
         neighbour.saved = moment
         route = neighbour.routes[0]
         address = neighbour.given or PeerAddress(route.hosts[0], route.port, neighbour.relay_id)
-        how = "given" if neighbour.given else route.how
-        entry = KnownPeer(str(address), neighbour.relay_id, "", how, self._side.now)
+        entry = KnownPeer(str(address), neighbour.relay_id, "", neighbour.how, self._side.now)
         await self._side.read(self._side.relay.local.save_peer, entry)
 
     def _status_of(self, neighbour: _Neighbour) -> PeerStatus:
@@ -442,7 +448,7 @@ class Spread:
         return PeerStatus(
             uri=str(neighbour.given or PeerAddress(route.hosts[0], route.port, neighbour.relay_id)),
             relay_id=neighbour.relay_id,
-            how="given" if neighbour.given else route.how,
+            how=neighbour.how,
             connected=comes or (neighbour.answered is not None and not neighbour.failures),
             last_contact=neighbour.last_contact,
             settled_at=neighbour.settled_at,
