@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ from meshrelay.core.trust import Standing
 from meshrelay.errors import InvalidDocument, InvalidItem, NotFound
 from meshrelay.interop import atom, cap, geojson
 from meshrelay.interop.document import document, listing
-from meshrelay.relay import LIVE, Lane, Outcome, Query, Receipt, Shown
+from meshrelay.relay import LIVE, TAKEN_BACK, Lane, Outcome, Query, Receipt, Shown
 from meshrelay.web.openapi import description
 from meshrelay.web.pages import SERVICES, words_for
 from meshrelay.web.security import BODY_SECONDS, Refused, compress, local_address, read_body, url_of
@@ -141,7 +142,7 @@ async def changes(request: web.Request) -> web.Response:
 
 
 async def feed_atom(request: web.Request) -> web.Response:
-    """Answer the newest bulletins in force as an Atom feed, known senders' only unless ``?known=false``."""
+    """Answer the newest bulletins, and those lately taken back, as Atom: known senders' unless ``?known=false``."""
     services, words = request.config_dict[SERVICES], words_for(request)
     shown = await _feed(request)
     base = url_of(*local_address(request))
@@ -153,7 +154,7 @@ async def feed_atom(request: web.Request) -> web.Response:
 
 
 async def feed_geojson(request: web.Request) -> web.Response:
-    """Answer the newest bulletins in force as GeoJSON, known senders' only unless ``?known=false``."""
+    """Answer the newest bulletins, and those lately taken back, as GeoJSON: known senders' unless ``?known=false``."""
     services, words = request.config_dict[SERVICES], words_for(request)
     found = geojson.collection(await _feed(request), words, relay=services.status().name)
     return _json(request, found, "application/geo+json")
@@ -187,8 +188,14 @@ ROUTES: Final = (
 async def _feed(request: web.Request) -> tuple[Shown, ...]:
     services = request.config_dict[SERVICES]
     lane = Lane.ALL if request.query.get("known") == "false" else Lane.KNOWN
-    query = Query(lane=lane, newest_first=True, limit=IN_FEED, language=request.query.get("in", "")[:35])
-    return (await services.read(services.relay.bulletins, query, services.clock())).shown
+    live = Query(lane=lane, newest_first=True, limit=IN_FEED, language=request.query.get("in", "")[:35])
+    # Whoever has shown a bulletin must hear that it was withdrawn or replaced.
+    ended = replace(live, standings=TAKEN_BACK)
+    clock = services.clock()
+    found = [
+        one for query in (live, ended) for one in (await services.read(services.relay.bulletins, query, clock)).shown
+    ]
+    return tuple(sorted(found, key=lambda one: one.changed, reverse=True)[:IN_FEED])
 
 
 def _query(request: web.Request) -> Query:

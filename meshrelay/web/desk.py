@@ -98,11 +98,13 @@ async def _explain(request: web.Request, status: int, message: str) -> web.Strea
 
 
 def plain(value: Any) -> Any:
-    """Return a value of dataclasses and tuples as JSON has it; bytes become hex."""
+    """Return a value of dataclasses and tuples as JSON has it; bytes become hex, errors what they say."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, bytes):
         return value.hex()
+    if isinstance(value, MeshrelayError):
+        return str(value)
     if isinstance(value, Mapping):
         return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

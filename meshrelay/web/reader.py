@@ -18,9 +18,9 @@ from typing import Any, Final
 from aiohttp import web
 
 from meshrelay import __version__
-from meshrelay.core.trust import Author, Clock, verdict
+from meshrelay.core.trust import Author, Clock
 from meshrelay.errors import NotFound
-from meshrelay.relay import GONE, Lane, Listing, Query, Relay, RelayStatus, Shown
+from meshrelay.relay import TAKEN_BACK, Lane, Listing, Query, Relay, RelayStatus, Shown
 from meshrelay.settings import Settings
 from meshrelay.store import Change
 from meshrelay.web import api
@@ -38,8 +38,6 @@ UNKNOWN_ON_FRONT: Final = 10
 GONE_ON_FRONT: Final = 8
 ON_PAGE: Final = 50
 MOST_FOUND: Final = 50
-_LOOKED_BACK: Final = 150
-"""How many of the newest bulletins are looked at for ones that were withdrawn or replaced."""
 _KEPT_SECONDS: Final = 10
 _MOST_KEPT: Final = 64
 _SILENT_SECONDS: Final = 3 * 86400
@@ -232,17 +230,12 @@ def _load(services: Services, clock: Clock, only: str) -> Front:
 
 def _gone(relay: Relay, clock: Clock, only: str) -> tuple[Shown, ...]:
     """Return what no longer holds of known senders: the newest that were withdrawn or replaced, then ended ones."""
-    trust, store = relay.trust, relay.store
-    rows = store.page(order="newest", limit=_LOOKED_BACK, authors=trust.known, cancels=False).rows
-    acts = [act.header for act in store.acting_on([row.header.id for row in rows])]
-    taken_back = [row.header.id for row in rows if verdict(row.header, acts, trust, clock).by][:GONE_ON_FRONT]
-    found = [relay.bulletin(item, clock) for item in taken_back]
-    if len(found) < GONE_ON_FRONT:
-        ended = Query(
-            lane=Lane.KNOWN, standings=GONE, newest_first=True, limit=GONE_ON_FRONT - len(found), language=only
-        )
-        found += [one for one in relay.bulletins(ended, clock).shown if one.header.id not in taken_back]
-    return tuple(one for one in found if not only or only in [text.language for text in one.bulletin.texts])
+    taken_back = Query(lane=Lane.KNOWN, standings=TAKEN_BACK, newest_first=True, limit=GONE_ON_FRONT, language=only)
+    found = relay.bulletins(taken_back, clock).shown
+    if len(found) == GONE_ON_FRONT:
+        return found
+    ended = replace(taken_back, standings=frozenset({Standing.EXPIRED}), limit=GONE_ON_FRONT - len(found))
+    return found + relay.bulletins(ended, clock).shown
 
 
 def _whole(relay: Relay, prefix: str, clock: Clock) -> tuple[Shown, tuple[Shown, ...]]:

@@ -9,7 +9,6 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from aiohttp import web
 
 from meshrelay.core.admission import admit
 from meshrelay.core.bulletin import Category, Severity
@@ -232,9 +231,3 @@ async def test_streams_are_bounded_and_given_back(place: Place, monkeypatch: pyt
 async def test_the_list_of_categories_is_cap_s(client: Client) -> None:
     for category in Category:
         assert await headlines(client, f"/api/v1/bulletins?category={category.lower()}") == []
-
-
-def test_routes_are_plain_gets_but_one() -> None:
-    assert [route.path for route in ROUTES if isinstance(route, web.RouteDef) and route.method == "POST"] == [
-        "/api/v1/items"
-    ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from meshrelay.errors import PeerUnreachable, Refusal
+from meshrelay.errors import PeerFault, PeerUnreachable, Refusal
 from meshrelay.relay import PeerStatus, RelayStatus
 from meshrelay.web.desk import make_desk
 from tests.web.sample import NOW, Client, browsing
@@ -21,6 +21,7 @@ STATUS = RelayStatus("Three Poplars", bytes(32), NOW, NOW, peers=(PeerStatus("me
 class Report:
     received: int
     peer: bytes
+    trouble: PeerFault
 
 
 async def sync(uri: str) -> Any:
@@ -30,7 +31,7 @@ async def sync(uri: str) -> Any:
         case "nonsense":
             raise Refusal("not an address", hint="write meshrelay://HOST:PORT")
         case _:
-            return Report(3, b"\xff")
+            return Report(3, b"\xff", PeerFault("it broke the protocol"))
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ async def test_the_status_comes_as_json_with_ids_in_hex(desk: Client) -> None:
 
 async def test_an_exchange_is_asked_for_and_reported(desk: Client) -> None:
     answer = await desk.post("/api/v1/local/sync", json={"uri": "meshrelay://10.0.0.2:8443"}, headers=TOKEN)
-    assert await answer.json() == {"received": 3, "peer": "ff"}
+    assert await answer.json() == {"received": 3, "peer": "ff", "trouble": "it broke the protocol"}
 
 
 @pytest.mark.parametrize(

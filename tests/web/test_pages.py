@@ -15,8 +15,8 @@ from tests.conftest import ROOT
 from tests.web.sample import NOW, Author, Client, Place, browsing, fill, text
 
 
-async def page(client: Client, path: str = "/", status: int = 200, **headers: str) -> str:
-    answer = await client.get(path, headers=headers)
+async def page(client: Client, path: str = "/", status: int = 200, *, accept: str = "") -> str:
+    answer = await client.get(path, headers={"Accept-Language": accept} if accept else {})
     assert answer.status == status, path
     assert answer.content_type == "text/html"
     return await answer.text()
@@ -186,7 +186,7 @@ async def test_a_text_in_another_language_carries_its_own_direction(client: Clie
 
 async def test_the_browser_s_languages_choose_where_nothing_was_asked(client: Client, place: Place) -> None:
     fill(place)
-    assert '<html lang="kk"' in await page(client, **{"Accept-Language": "kk-KZ,kk;q=0.9,ru;q=0.8"})
+    assert '<html lang="kk"' in await page(client, accept="kk-KZ,kk;q=0.9,ru;q=0.8")
     assert '<html lang="en"' in await page(client)
 
 

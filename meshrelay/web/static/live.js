@@ -12,6 +12,11 @@
     if (link) {
       said.className = "new";
       said.href = location.pathname + location.search;
+      said.onclick = () => {
+        // A link to the same page would be answered from the browser's copy.
+        location.reload();
+        return false;
+      };
     }
     live.replaceChildren(said);
   };

@@ -1,0 +1,165 @@
+"""The reader's pages in a real browser: a small phone, both directions, with JavaScript and without."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from meshrelay.core.bulletin import Severity
+from meshrelay.words import PAGE_LANGUAGES
+from tests.web.sample import Author, Place, fill, text
+from tests.web.test_pages import HOSTILE
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+    from tests.browser.conftest import Serve
+
+pytestmark = pytest.mark.browser
+PHONE = {"width": 360, "height": 640}
+
+
+@contextmanager
+def opened(browser: Browser, **options: object) -> Iterator[tuple[Page, list[str]]]:
+    """Open a page, and gather everything that it asks for or complains about."""
+    context = browser.new_context(viewport=PHONE, **options)  # type: ignore[arg-type]
+    page = context.new_page()
+    seen: list[str] = []
+    page.on("request", lambda request: seen.append(request.url))
+    page.on("console", lambda message: seen.append(f"console: {message.text}"))
+    page.on("pageerror", lambda error: seen.append(f"error: {error}"))
+    page.on("dialog", lambda dialog: seen.append(f"dialog: {dialog.message}"))
+    yield page, seen
+    context.close()
+
+
+@pytest.mark.parametrize("language", PAGE_LANGUAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_a_small_phone(
+    language: str, scheme: str, browser: Browser, serve: Serve, place: Place
+) -> None:
+    found = fill(place)
+    place.put(Author(12).sign(text("W" * 300, sender_name="M" * 300, instruction="x" * 500), severity=Severity.SEVERE))
+    with serve(place) as site, opened(browser, color_scheme=scheme) as (page, seen):
+        for path in ("", f"b/{found['update'].id.hex()}", "about", "search?q=water"):
+            page.goto(f"{site.url}{path}{'&' if '?' in path else '?'}lang={language}")
+            page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+            assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
+        assert [one for one in seen if not one.startswith(site.url)] == []
+
+
+@pytest.mark.parametrize(("language", "side"), [("fa", "right"), ("ar", "right"), ("en", "left"), ("kk", "left")])
+def test_the_line_runs_on_the_side_where_reading_begins(
+    language: str, side: str, browser: Browser, serve: Serve, place: Place
+) -> None:
+    fill(place)
+    with serve(place) as site, opened(browser) as (page, _):
+        page.goto(f"{site.url}?lang={language}")
+        edges = page.evaluate(
+            "(() => { const style = getComputedStyle(document.querySelector('.card.extreme'));"
+            " return {left: parseFloat(style.borderLeftWidth), right: parseFloat(style.borderRightWidth)} })()"
+        )
+        assert edges[side] > 5
+        assert edges["left" if side == "right" else "right"] == 0
+
+
+def test_the_pages_are_whole_without_javascript(browser: Browser, serve: Serve, place: Place) -> None:
+    fill(place)
+    place.relay.store.index_backlog(100)
+    with serve(place) as site, opened(browser, java_script_enabled=False) as (page, _):
+        page.goto(site.url)
+        page.get_by_role("link", name="Shots near Station Square").first.click()
+        assert page.get_by_role("heading", level=1).inner_text() == "Shots near Station Square"
+        page.get_by_role("link", name="فارسی").first.click()
+        assert page.locator("html").get_attribute("dir") == "rtl"
+        page.goto(site.url)
+        page.get_by_role("searchbox").fill("water")
+        page.get_by_role("button", name="Find").click()
+        assert page.get_by_role("link", name="Boil tap water").is_visible()
+        page.goto(site.url)
+        page.get_by_text("No longer true").click()
+        assert page.get_by_text("open on foot").is_visible()
+
+
+def test_no_request_leaves_the_relay_and_nothing_is_complained_about(
+    browser: Browser, serve: Serve, place: Place
+) -> None:
+    found = fill(place)
+    with serve(place) as site, opened(browser) as (page, seen):
+        for path in ("", f"b/{found['water'].id.hex()}", "about"):
+            page.goto(site.url + path)
+            page.wait_for_load_state("load")
+        assert seen
+        assert [one for one in seen if not one.startswith(site.url)] == []
+
+
+def test_a_known_alarm_is_in_the_first_view(browser: Browser, serve: Serve, place: Place) -> None:
+    fill(place)
+    with serve(place) as site, opened(browser) as (page, _):
+        page.goto(site.url)
+        box = page.get_by_text("Stay inside.").bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= PHONE["height"]
+
+
+def test_what_is_new_is_offered_and_moves_nothing(browser: Browser, serve: Serve, place: Place) -> None:
+    fill(place)
+    with serve(place) as site, opened(browser) as (page, _):
+        page.goto(site.url)
+        live = page.get_by_role("status")
+        assert live.inner_text() == ""
+        with page.expect_response(re.compile("/api/v1/events")):
+            page.reload()
+        before = page.get_by_role("article").count()
+        place.put(Author(1).sign(text("Bridge open", sender_name="x")))
+        site.changed()
+        link = live.get_by_role("link", name="1 new, show")
+        link.wait_for(timeout=10_000)
+        assert page.get_by_role("article").count() == before
+        link.click()
+        page.get_by_role("link", name="Bridge open").first.wait_for(timeout=10_000)
+
+
+def test_every_target_is_large_enough_for_a_thumb(browser: Browser, serve: Serve, place: Place) -> None:
+    fill(place)
+    with serve(place) as site, opened(browser) as (page, _):
+        page.goto(site.url)
+        small = page.evaluate(
+            "[...document.querySelectorAll('.row a, .new, button, input, summary, h3 a')].filter(one =>"
+            " one.getClientRects().length && one.getBoundingClientRect().height < 24).map(one => one.textContent)"
+        )
+        assert small == []
+
+
+def test_accessibility_rules_hold(browser: Browser, serve: Serve, place: Place) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    found = fill(place)
+    with serve(place) as site, opened(browser, bypass_csp=True) as (page, _):
+        for path in ("", "?lang=fa", f"b/{found['update'].id.hex()}", "about", "search?q=water"):
+            page.goto(site.url + path)
+            violations = axe.run(page).response["violations"]
+            assert [(one["id"], one["nodes"][0]["html"]) for one in violations] == [], path
+
+
+@pytest.mark.parametrize("nasty", HOSTILE)
+def test_a_hostile_text_does_nothing_in_a_browser(nasty: str, browser: Browser, serve: Serve, place: Place) -> None:
+    author = Author(6)
+    place.anchor(author, nasty)
+    item = author.sign(
+        text(nasty, event=nasty, description=nasty, instruction=nasty, sender_name=nasty, web=nasty, contact=nasty),
+        severity=Severity.EXTREME,
+    )
+    place.put(item)
+    with serve(place) as site, opened(browser) as (page, seen):
+        for path in ("", f"b/{item.id.hex()}", "about"):
+            page.goto(site.url + path)
+            page.locator("body").click(position={"x": 5, "y": 5})
+        assert [one for one in seen if not one.startswith(site.url)] == []
+        assert (
+            page.evaluate("document.querySelectorAll('main script, main img, main [onload], main [onerror]').length")
+            == 0
+        )
