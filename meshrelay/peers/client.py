@@ -140,6 +140,11 @@ class Link:
         )
         return _understood(lambda: wire.unpack_choice(body, offered=len(headers)))
 
+    async def peers(self) -> list[str]:
+        """Ask where other relays of this network listen."""
+        body, _ = await self._request("GET", "peers", b"", limit=4096)
+        return _understood(lambda: wire.unpack_places(body))
+
     async def give(self, items: Sequence[bytes]) -> list[Answer]:
         """Give items; return an answer for each."""
         packed = await asyncio.to_thread(wire.pack_items, items)

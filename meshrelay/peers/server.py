@@ -12,7 +12,7 @@ import ipaddress
 import logging
 import socket
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -20,6 +20,7 @@ from aiohttp import web
 from meshrelay.core import reconcile
 from meshrelay.errors import InvalidMessage, PeerFault
 from meshrelay.peers import wire
+from meshrelay.peers.addressbook import PeerAddress
 from meshrelay.peers.link import LinkIdentity, relay_id_of
 from meshrelay.peers.side import OurSide
 
@@ -79,6 +80,15 @@ def source_of(host: str) -> str:
     return str(address)
 
 
+def network_of(host: str) -> str | None:
+    """Return the network that an address literal is taken to be in (/24 or /64); None for a name."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    return str(ipaddress.ip_network((address.packed, 24 if address.version == 4 else 64), strict=False))
+
+
 class PeerServer:
     """Answers other relays: `start(sockets)`, read `visits()`, `stop()`.
 
@@ -93,6 +103,7 @@ class PeerServer:
         self.port = port
         self._accepts = accepts
         self._visits: asyncio.Queue[Visit] = asyncio.Queue(_VISITS)
+        self._places: tuple[PeerAddress, ...] = ()
         self._heard: OrderedDict[bytes, float] = OrderedDict()
         self._hashed = Budget(*_HASHED)
         self._given = Budget(*_GIVEN)
@@ -131,6 +142,10 @@ class PeerServer:
     def heard(self, relay_id: bytes) -> float | None:
         """Return the moment, by the loop's clock, at which a relay last compared or fetched here."""
         return self._heard.get(relay_id)
+
+    def share(self, places: Iterable[PeerAddress]) -> None:
+        """Tell from now on, to those who ask from the same network, that relays were met here lately."""
+        self._places = tuple(place for place in places if not place.is_link_local)
 
     @property
     def open_connections(self) -> int:
@@ -194,6 +209,7 @@ class PeerServer:
         application.router.add_post("/mesh/v1/items", self._items)
         application.router.add_put("/mesh/v1/items", self._given_items)
         application.router.add_post("/mesh/v1/offer", self._offer)
+        application.router.add_get("/mesh/v1/peers", self._peers)
         application.on_response_prepare.append(_plain_headers)
         return application
 
@@ -272,6 +288,11 @@ class PeerServer:
         answers, wanted = await self._side.choose(claims)
         self._side.note([claim.key for claim in claims if claim is not None], relay_id_of(_transport(request)))
         return _reply(wire.pack_choice(answers, wanted))
+
+    async def _peers(self, request: web.Request) -> web.Response:
+        network = network_of(_host(_transport(request)))
+        near = [place.place for place in self._places if network_of(place.host) == network]
+        return _reply(wire.pack_places(near[: wire.MAX_PLACES]), "text/plain")
 
     def _hear(self, request: web.Request) -> None:
         relay_id = relay_id_of(_transport(request))

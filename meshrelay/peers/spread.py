@@ -65,7 +65,10 @@ _AHEAD = 600  # seconds: what is dated further ahead waits for its time
 _PENDING = 20_000  # items waiting to be pushed to one neighbour
 _SLICE = 500
 
-_WAYS = ("given", "mdns", "book", "inbound")
+_ASKED = 600.0  # seconds between two questions for other relays
+_SHARED = 3600.0  # seconds for which a relay that was met is named to others
+
+_WAYS = ("given", "mdns", "book", "told", "inbound")
 _dice = random.SystemRandom()
 
 
@@ -97,6 +100,7 @@ class _Neighbour:
     """Moment of its last answer, by the loop's clock; `last_contact` and `settled_at` by the relay's."""
     visited: float | None = None
     greeted: float | None = None
+    asked: float | None = None
     failed: float | None = None
     saved: float | None = None
     last_contact: int | None = None
@@ -279,6 +283,33 @@ class Spread:
             await self._meet(link)
             return link.relay_id
 
+    async def _ask_for_others(self, neighbour: _Neighbour, link: Link) -> None:
+        """Dial whom this neighbour met on our network lately: where multicast is blocked, one known relay is enough."""
+        if neighbour.asked is not None and _moment() - neighbour.asked < _ASKED:
+            return
+        neighbour.asked = _moment()
+        known = {
+            (host, route.port) for one in self._neighbours.values() for route in one.routes for host in route.hosts
+        }
+        for place in await link.peers():
+            try:
+                address = PeerAddress.parse(place)
+            except Refusal:
+                continue
+            if (address.host, address.port) not in known and len(self._finding) < _FINDING:
+                self._finding.add(place)
+                self._spawn(self._find_told(address))
+
+    async def _find_told(self, address: PeerAddress) -> None:
+        try:
+            async with self._dials:
+                relay_id = await self._identify((address.host,), address.port)
+            self._add(relay_id, _Route((address.host,), address.port, "told"))
+        except (PeerFault, PeerUnreachable) as error:
+            log.debug("no relay at %s: %s", address.place, error)
+        finally:
+            self._finding.discard(address.place)
+
     async def _meet(self, link: Link) -> None:
         await meet(self._side, link, own_id=self._identity.relay_id, port=self._server.port)
 
@@ -381,7 +412,10 @@ class Spread:
 
         async def both_ways(link: Link) -> ExchangeReport:
             async with self._exchanges:
-                return await exchange(self._side, link, neighbour.view, urgent_first=urgent_first)
+                report = await exchange(self._side, link, neighbour.view, urgent_first=urgent_first)
+            if self._discovery is not None and report.trouble is None:
+                await self._ask_for_others(neighbour, link)
+            return report
 
         async with neighbour.talking:
             try:
@@ -423,6 +457,11 @@ class Spread:
         neighbour.error = "" if report.trouble is None else str(report.trouble)
         if report.settled:
             neighbour.settled_at = self._side.now
+        moment = _moment()
+        met = [one for one in self._neighbours.values() if one.answered is not None and moment - one.answered < _SHARED]
+        self._server.share(
+            PeerAddress(host, route.port) for one in met for route in one.routes[:1] for host in route.hosts
+        )
 
     def _fail(self, neighbour: _Neighbour, error: Exception) -> None:
         neighbour.failures += 1

@@ -29,6 +29,7 @@ MAX_ITEMS = 250
 MAX_BATCH = 1024 * 1024
 """The most bytes of items in one body, inflated; a body also holds one item at least."""
 MAX_DEFLATED = MAX_BATCH + MAX_BATCH // 512
+MAX_PLACES = 32
 FIRST_CHUNK = 64
 """Items in the first chunks of an exchange, so that what matters most does not wait for the rest."""
 
@@ -144,6 +145,22 @@ def unpack_answers(data: bytes, *, given: int) -> list[Answer]:
     if len(data) != given or any(byte > Answer.BAD for byte in data):
         raise InvalidMessage("not one answer an item")
     return [Answer(byte) for byte in data]
+
+
+def pack_places(places: Iterable[str]) -> bytes:
+    """Put down where relays listen, HOST:PORT, one a line."""
+    return "".join(f"{place}\n" for place in places).encode()
+
+
+def unpack_places(data: bytes) -> list[str]:
+    """Read at most MAX_PLACES lines; whether they are places is for the address book to say."""
+    try:
+        lines = data.decode("ascii").splitlines()
+    except UnicodeDecodeError as error:
+        raise InvalidMessage("not a list of places") from error
+    if len(lines) > MAX_PLACES:
+        raise InvalidMessage(f"more than {MAX_PLACES} places")
+    return lines
 
 
 def pack_items(items: Sequence[bytes]) -> bytes:

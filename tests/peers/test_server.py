@@ -13,6 +13,7 @@ import pytest
 
 from meshrelay.core.reconcile import MAX_REQUEST, Keys, Reconciliation
 from meshrelay.peers import server, wire
+from meshrelay.peers.addressbook import PeerAddress
 from meshrelay.peers.link import LinkIdentity, open_identity
 from meshrelay.peers.server import Budget, source_of
 from tests.peers.stations import Station, bulletin, bulletins
@@ -259,6 +260,15 @@ async def test_a_source_that_makes_this_relay_hash_too_much_is_told_to_wait(
             statuses.append(response.status)
     assert statuses[0] == 200
     assert statuses[-1] == 429
+
+
+async def test_relays_are_named_only_to_those_on_the_same_network(
+    station: Station, caller: aiohttp.ClientSession
+) -> None:
+    near, far = PeerAddress("127.0.0.9", 8443, bytes(32)), PeerAddress("10.0.0.9", 8443)
+    station.server.share([near, far, PeerAddress("fe80::1%eth0", 8443), PeerAddress("clinic.lan", 8443)])
+    async with caller.get(url(station, "peers")) as response:
+        assert wire.unpack_places(await response.read()) == ["127.0.0.9:8443"]
 
 
 def test_a_bucket_fills_up_again_and_never_beyond_its_burst() -> None:

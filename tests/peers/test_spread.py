@@ -59,6 +59,25 @@ async def test_relays_on_one_network_find_each_other_without_being_told(stations
         await asyncio.gather(*(station.has(news) for station in stations))
 
 
+async def test_where_multicast_is_blocked_one_known_relay_names_the_others(stations: list[Station]) -> None:
+    a, b, c = stations
+    deaf = Discovery(a.port, service_type=f"_mr-{secrets.token_hex(4)}._tcp.local.", interfaces=["127.0.0.1"])
+    async with asyncio.timeout(30), c.in_touch(), b.in_touch(c) as middle:
+        await until_settled(middle, 1)
+        async with a.in_touch(b, discovery=deaf) as spread:
+            await until_connected(spread, 2)
+            assert {one.how for one in spread.status()} == {"given", "told"}
+
+
+async def test_a_relay_that_does_not_look_for_others_asks_for_none(stations: list[Station]) -> None:
+    a, b, c = stations
+    async with asyncio.timeout(30), c.in_touch(), b.in_touch(c) as middle:
+        await until_settled(middle, 1)
+        async with a.in_touch(b) as spread:
+            await until_settled(spread, 1)
+            assert [one.how for one in spread.status()] == ["given"]
+
+
 async def test_in_a_line_of_three_the_far_end_gets_it_through_the_middle(stations: list[Station]) -> None:
     a, b, c = stations
     for station in stations:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import zlib
 
 import pytest
@@ -71,6 +72,17 @@ def test_a_batch_comes_back_as_the_same_bytes() -> None:
     assert wire.unpack_items(wire.pack_items(items)) == items
 
 
+def test_a_batch_that_was_cut_off_gives_what_came_whole() -> None:
+    items = [bytes([0x58, 200, *random.Random(number).randbytes(200)]) for number in range(50)]
+    packed = wire.pack_items(items)
+    for length in range(0, len(packed), 97):
+        whole = wire.whole_items(packed[:length])
+        assert whole == items[: len(whole)]
+    assert wire.whole_items(packed) == items
+    assert len(wire.whole_items(packed[: len(packed) // 2])) > 15
+    assert wire.whole_items(b"junk") == []
+
+
 @pytest.mark.parametrize(
     ("flaw", "body"),
     [
@@ -106,6 +118,7 @@ def test_any_bytes_give_a_value_or_an_invalid_message(data: bytes, count: int) -
         lambda: wire.unpack_choice(data, offered=count),
         lambda: wire.unpack_answers(data, given=count),
         lambda: wire.unpack_items(data),
+        lambda: wire.unpack_places(data),
         lambda: wire.unpack_items(deflated),
     ):
         with contextlib.suppress(InvalidMessage):
