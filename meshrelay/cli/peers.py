@@ -11,7 +11,7 @@ import click
 from meshrelay.cli.frame import SOME_FAILED, UNREACHABLE, Command, Group, complain, json_option, note, print_json
 from meshrelay.cli.running import ask
 from meshrelay.cli.session import Session, pass_session
-from meshrelay.errors import MeshrelayError, NotFound, PeerUnreachable, Refusal
+from meshrelay.errors import NotFound, PeerFault, PeerUnreachable
 from meshrelay.index import Index
 from meshrelay.local import KnownPeer
 from meshrelay.peers.addressbook import PeerAddress, pinned
@@ -26,7 +26,17 @@ from meshrelay.words.times import stamp
 P = ParamSpec("P")
 T = TypeVar("T")
 _TIMES = ("started", "now", "last_exchange", "last_contact", "settled_at")
-_HOW = {"mdns": "found on this network", "given": "given", "book": "met before", "inbound": "came here"}
+_HINTS = {
+    "unreachable": "see that it runs and is on the same network",
+    "fault": "see that the right relay answers there, and that it is of the same version",
+}
+_HOW = {
+    "mdns": "found on this network",
+    "given": "given",
+    "book": "met before",
+    "told": "named by another relay",
+    "inbound": "came here",
+}
 
 
 @click.group(cls=Group, invoke_without_command=True)
@@ -99,31 +109,25 @@ def sync(session: Session, urls: tuple[str, ...], as_json: bool) -> int:
     Both ways, with each relay in turn; says what was received, sent and refused. It needs no relay running here.
     """
     answers: list[dict[str, Any]] = []
-    for url in urls:
-        address = PeerAddress.parse(url)
+    for address in [PeerAddress.parse(url) for url in urls]:
         try:
             report = ask(session.data, "sync", {"uri": str(address)})
             if report is None:
                 report = _sync_alone(session, address)
             answers.append({"uri": str(address), **report})
-        except (PeerUnreachable, MeshrelayError) as error:
-            if isinstance(error, Refusal):
-                raise
+        except (PeerUnreachable, PeerFault) as error:
             kind = "unreachable" if isinstance(error, PeerUnreachable) else "fault"
             answers.append({"uri": str(address), "error": str(error), "kind": kind})
     if as_json:
         print_json({"exchanges": answers})
     for answer in answers:
         if "error" in answer:
-            hint = "see that it runs and is on the same network" if answer["kind"] == "unreachable" else "try another"
-            complain(f"{answer['uri']}: {answer['error']}", hint=hint)
+            complain(f"{answer['uri']}: {answer['error']}", hint=_HINTS[answer["kind"]])
         elif not as_json:
             click.echo(_exchange_line(answer))
     failed = [answer for answer in answers if "error" in answer]
-    if not failed:
-        return 0
     if len(failed) < len(answers):
-        return SOME_FAILED
+        return SOME_FAILED if failed or any(answer.get("trouble") for answer in answers) else 0
     return UNREACHABLE if all(answer["kind"] == "unreachable" for answer in failed) else 1
 
 

@@ -11,8 +11,9 @@ from meshrelay.cli.frame import Command, json_option, note, print_json
 from meshrelay.cli.session import Session, pass_session
 from meshrelay.cli.values import Language, Moment
 from meshrelay.core.admission import reopen
-from meshrelay.core.bulletin import Bulletin
+from meshrelay.core.bulletin import Bulletin, MsgType
 from meshrelay.core.keys import digits
+from meshrelay.core.trust import Author
 from meshrelay.errors import NotFound
 from meshrelay.interop import cap, geojson
 from meshrelay.interop.document import document, listing
@@ -155,6 +156,8 @@ def card(one: Shown, words: Words, *, relay: str, whole: bool = False) -> Iterat
     text = words.text_of(bulletin)
     if note_ := words.fallback_note(bulletin):
         yield from _lines(str(note_))
+    if bulletin.msg_type is MsgType.CANCEL:
+        yield from _lines(words["cancels"])
     yield from _lines(words.title_of(bulletin).text)
     if text and text.instruction:
         label = words["do-drill" if verdict.drill else "do"]
@@ -163,7 +166,7 @@ def card(one: Shown, words: Words, *, relay: str, whole: bool = False) -> Iterat
         yield from _lines(text.description)
     if places := "; ".join(part.text for part in words.places(bulletin)):
         yield from _lines(f"{words['where']}: {places}")
-    here = words.received(one.received, written_here=verdict.known and one.received == one.header.sent)
+    here = words.received(one.received, written_here=verdict.author is Author.OWN and one.received == bulletin.sent)
     yield from _lines(f"{words['issued']}: {words.issued(bulletin.sent)} ({here}); {words.valid(bulletin)}")
     newest = one.by[0].body if one.by else None
     by = newest if isinstance(newest, Bulletin) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import signal
 import sys
 from collections.abc import Callable
@@ -91,7 +92,11 @@ def _say(node: Node, addresses: tuple[str, ...]) -> None:
 def print_code(address: str) -> None:
     """Print an address as a code to scan, when a person looks at a terminal."""
     if sys.stdout.isatty():
-        segno.make(address, error="m", micro=False).terminal(compact=True)
+        drawn = io.StringIO()
+        segno.make(address, error="m", micro=False).terminal(drawn, compact=True)
+        # White on black whatever the terminal's own colours: not every phone reads a code the other way round.
+        for line in drawn.getvalue().splitlines():
+            click.echo(click.style(line, fg="bright_white", bg="black"))
 
 
 def _on_signals(stop: Callable[[], None]) -> None:

@@ -137,7 +137,7 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What to tell a person about one bulletin; `by` are the headers that ended it, newest first."""
+    """What to tell a person about one bulletin; `by` are the headers that ended it, Cancels first, then the newest."""
 
     standing: Standing
     author: Author
@@ -183,7 +183,7 @@ def verdict(header: Header, acts: Iterable[Header], trust: TrustView, clock: Clo
 
 
 def ended_by(header: Header, acts: Iterable[Header], trust: TrustView, clock: Clock) -> tuple[Header, ...]:
-    """Return the Updates and Cancels in force that end a bulletin, newest first.
+    """Return the Updates and Cancels in force that end a bulletin, Cancels first, then the newest.
 
     An act ends what it names and what that superseded in turn. Only the author's own acts count, not those
     that the author took back, and each until `sent` + 97 days.
@@ -207,4 +207,8 @@ def ended_by(header: Header, acts: Iterable[Header], trust: TrustView, clock: Cl
                 found[act.id] = act
                 reach |= {act.id, act.alias} - {None}
                 grown = True
-    return tuple(sorted(found.values(), key=lambda act: (act.sent, act.id), reverse=True))
+    return tuple(sorted(found.values(), key=_weight, reverse=True))
+
+
+def _weight(act: Header) -> tuple[bool, int, bytes]:
+    return (act.msg_type is MsgType.CANCEL, act.sent, act.id)

@@ -210,6 +210,11 @@ def test_what_was_withdrawn_is_not_withdrawn_again(terminal: Terminal) -> None:
     assert "itself a withdrawal" in terminal.refuse("withdraw", cancel)
 
 
+def test_a_withdrawal_in_the_list_says_that_it_is_one(terminal: Terminal) -> None:
+    terminal.do("withdraw", terminal.do("publish", "--headline", "One"))
+    assert terminal.do("list", "--all").count("This withdraws an earlier bulletin.") == 1
+
+
 def test_nobody_else_s_bulletin_can_be_replaced_or_withdrawn(terminal: Terminal, other: Terminal) -> None:
     item = terminal.do("publish", "--headline", "One")
     other.do("import", "-", stdin=terminal.call("show", item, "--raw").stdout_bytes)

@@ -97,6 +97,12 @@ def test_what_ended_a_bulletin_is_named_newest_first() -> None:
     assert judge(ALERT, STORY).by == (CANCEL, SECOND, FIRST)
 
 
+def test_a_withdrawal_is_named_before_an_update_of_the_same_second_or_later() -> None:
+    for sent in (NOON + 3, NOON + 9):
+        late = updates("late", "alert", sent=sent)
+        assert judge(ALERT, (*STORY, late)).by == (CANCEL, *sorted((late, SECOND), key=lambda one: -one.sent), FIRST)
+
+
 def test_a_gap_in_the_story_ends_only_what_is_named() -> None:
     assert standings([ALERT, SECOND]) == [Standing.LIVE, Standing.LIVE]
     assert standings([FIRST, SECOND, CANCEL]) == [Standing.CANCELLED, Standing.CANCELLED, Standing.LIVE]
