@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -39,14 +38,6 @@ for line in sys.stdin:
     except OSError as error:
         print(json.dumps([0, str(error)]), flush=True)
 """
-
-
-def missing_tools() -> str:
-    """Say what this machine lacks for such tests, or nothing."""
-    if os.geteuid() != 0:
-        return "needs root for network namespaces"
-    lacking = [tool for tool in ("ip", "nft") if shutil.which(tool) is None]
-    return f"needs {' and '.join(lacking)}" if lacking else ""
 
 
 def until(what: str, seconds: float, look: Callable[[], T | None]) -> tuple[T, float]:
@@ -179,7 +170,7 @@ class Host:
         self.stop(kill=True)
         if self._agent is not None:
             self._agent.kill()
-            self._agent.wait()
+            self._agent.communicate()
 
 
 class Lab:

@@ -10,15 +10,15 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.mesh.netlab import Host, Lab, found_each_other, missing_tools, start_all, until
+from tests.mesh.netlab import Host, Lab, found_each_other, start_all, until
 
 pytestmark = [
     pytest.mark.netns,
-    pytest.mark.skipif(bool(missing_tools()), reason=missing_tools() or "has all it needs"),
     pytest.mark.timeout(180),
 ]
 
@@ -42,7 +42,7 @@ def five(lab: Lab) -> list[Host]:
 
 def moved_to_today(document: str, *, now: datetime.datetime) -> str:
     """Move the times of a CAP alert so that it was sent just now, distances between them kept."""
-    sent = datetime.datetime.fromisoformat(re.search(r"<sent>([^<]+)</sent>", document)[1].strip())
+    sent = datetime.datetime.fromisoformat(document.partition("<sent>")[2].partition("</sent>")[0].strip())
     shift = now.replace(microsecond=0) - sent - datetime.timedelta(seconds=5)
 
     def move(found: re.Match[str]) -> str:
@@ -56,11 +56,14 @@ def everywhere(hosts: list[Host], item: str, *, seconds: float) -> float:
     """Wait until the page and the JSON API of every host show an item; return how long that took."""
     took = 0.0
     for host in hosts:
-        _, more = until(
-            f"{item} on {host.name}", seconds - took, lambda host=host: host.get(f"/api/v1/bulletins/{item}")[0] == 200
-        )
+        _, more = until(f"{item} on {host.name}", seconds - took, partial(answers, host, item))
         took += more
     return took
+
+
+def answers(host: Host, item: str) -> bool:
+    """Tell whether the interface for programs has an item."""
+    return host.get(f"/api/v1/bulletins/{item}")[0] == 200
 
 
 def shown(host: Host, words: str) -> bool:
