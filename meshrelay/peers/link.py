@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from meshrelay.errors import PeerFault
+from meshrelay.errors import PeerFault, Refusal
 
 # The anchor authority's key: anybody can compute it, on purpose.
 _ANCHOR_SCALAR = int.from_bytes(
@@ -76,7 +76,7 @@ class SpkiPin(aiohttp.Fingerprint):
 def open_identity(path: Path) -> LinkIdentity:
     """Load the link key and certificate in `path`, making them first where there are none.
 
-    The file is readable by its owner alone and appears whole or not at all. A damaged file raises ValueError.
+    The file is readable by its owner alone and appears whole or not at all. Raises Refusal for a damaged one.
     """
     if not path.exists():
         _write_private(path, _new_pem())
@@ -84,8 +84,11 @@ def open_identity(path: Path) -> LinkIdentity:
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
         server = _context(ssl.PROTOCOL_TLS_SERVER, path)
         client = _context(ssl.PROTOCOL_TLS_CLIENT, path)
-    except ssl.SSLError as error:
-        raise ValueError(f"the link key in {path.name} cannot be read") from error
+    except (ValueError, ssl.SSLError) as error:
+        raise Refusal(
+            f"the link key in {path} is damaged",
+            hint="remove that file: a new one is made, and relays that were given this one's id need the new id",
+        ) from error
     server.num_tickets = 0  # nothing is resumed: one connection an exchange
     return LinkIdentity(_relay_id(certificate), server, client)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from meshrelay.errors import PeerFault
+from meshrelay.errors import PeerFault, Refusal
 from meshrelay.peers import link
 from meshrelay.peers.link import LinkIdentity, SpkiPin, open_identity, relay_id_of
 
@@ -84,11 +84,11 @@ def test_the_key_file_is_for_its_owner_alone_and_nothing_else_is_left(tmp_path: 
 def test_a_damaged_key_file_is_said_and_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "link.pem"
     open_identity(path)
-    damaged = path.read_bytes().replace(b"PRIVATE", b"PRIVATF")
-    path.write_bytes(damaged)
-    with pytest.raises(ValueError, match=r"link\.pem"):
-        open_identity(path)
-    assert path.read_bytes() == damaged
+    for damaged in (path.read_bytes().replace(b"PRIVATE", b"PRIVATF"), b"milk, bread"):
+        path.write_bytes(damaged)
+        with pytest.raises(Refusal, match=r"link\.pem"):
+            open_identity(path)
+        assert path.read_bytes() == damaged
 
 
 async def test_both_ends_learn_the_other_ones_relay_id(alice: LinkIdentity, bob: LinkIdentity) -> None:
