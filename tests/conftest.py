@@ -13,10 +13,17 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
 CHROMIUM = "/usr/bin/chromium"
+
+# A busy machine is no bug: examples are counted, not timed.
+settings.register_profile(
+    "meshrelay", parent=settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("meshrelay")
 
 
 def pytest_configure(config: pytest.Config) -> None:

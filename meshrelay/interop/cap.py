@@ -177,6 +177,7 @@ def write_alert(item: SignedItem, *, targets: Iterable[SignedItem] = ()) -> byte
     times = _own_times(body) if own else _original_times(body.origin)
     for text in body.texts:
         _add_info(alert, body, text, times)
+    ElementTree.indent(alert)
     xml: bytes = ElementTree.tostring(alert, encoding="utf-8", xml_declaration=True)
     return xml
 

@@ -155,7 +155,7 @@ def test_the_keyless_forgeries_would_pass_elsewhere() -> None:
             with contextlib.suppress(InvalidSignature, ValueError):
                 Ed25519PublicKey.from_public_bytes(parts.author).verify(parts.signature, message)
                 taken += 1
-    assert taken >= 7
+    assert taken >= 7, "14 of 14 with the library pinned today"
 
 
 def test_every_single_flipped_bit_is_refused() -> None:
