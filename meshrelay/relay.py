@@ -55,13 +55,18 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One bulletin as people see it; `by` are the items that ended it, newest first."""
+    """One bulletin as people see it; `by` are the items that ended it, Cancels first, then the newest."""
 
     header: Header
     bulletin: Bulletin
     verdict: Verdict
     received: int
     by: tuple[SignedItem, ...] = ()
+
+    @property
+    def changed(self) -> int:
+        """When it last changed for readers: when it arrived, or when its end was signed."""
+        return max([self.received, *(act.header.sent for act in self.by)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,8 @@ class Lane(StrEnum):
 
 
 LIVE = frozenset({Standing.LIVE, Standing.PERHAPS_EXPIRED})
-GONE = frozenset({Standing.CANCELLED, Standing.SUPERSEDED, Standing.EXPIRED})
+TAKEN_BACK = frozenset({Standing.CANCELLED, Standing.SUPERSEDED})
+GONE = TAKEN_BACK | {Standing.EXPIRED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +257,8 @@ class Relay:
                 after=after,
                 limit=query.limit - len(shown),
                 live_at=clock.now if query.standings == LIVE and not clock.doubtful else None,
-                ended_at=clock.now if query.standings == GONE else None,
+                ended_at=clock.now if query.standings and query.standings <= GONE else None,
+                acted_on=bool(query.standings) and query.standings <= TAKEN_BACK,
                 authors=known if query.lane is Lane.KNOWN else None,
                 not_authors=known - self.trust.revoked.keys() if query.lane is Lane.UNKNOWN else None,
                 since=query.since,

@@ -265,6 +265,7 @@ class Store:
         after: str | None = None,
         live_at: int | None = None,
         ended_at: int | None = None,
+        acted_on: bool = False,
         authors: Collection[bytes] | None = None,
         not_authors: Collection[bytes] | None = None,
         since: int | None = None,
@@ -272,8 +273,9 @@ class Store:
     ) -> Page:
         """Return bulletins: the most pressing first (core.order.rank, then the newest), or the newest first.
 
-        `live_at` keeps those that expire after that time, `ended_at` those that do not; `since` those that came here
-        then or later; `cancels=False` leaves out Cancels. `after` is a cursor of an earlier page of the same order;
+        `live_at` keeps those that expire after that time; `acted_on` those that a held item acts on directly, and
+        `ended_at` these and those that have expired by then; `since` those that came here then or later;
+        `cancels=False` leaves out Cancels. `after` is a cursor of an earlier page of the same order;
         raises NotFound when it is none.
         """
         column, seek = ("pressing", ">") if order == "urgent" else ("sent", "<")
@@ -281,7 +283,13 @@ class Store:
         if after is not None:
             where.append(f"(i.{column}, i.n) {seek} (?, ?)")
             arguments += _read_place(after, order)
-        for condition, value in (("i.expires > ?", live_at), ("i.expires <= ?", ended_at), ("i.received >= ?", since)):
+        if acted_on:
+            where.append(_ACTED_ON)
+        for condition, value in (
+            ("i.expires > ?", live_at),
+            (f"(i.expires <= ? OR {_ACTED_ON})", ended_at),
+            ("i.received >= ?", since),
+        ):
             if value is not None:
                 where.append(condition)
                 arguments.append(value)
@@ -410,14 +418,17 @@ class Store:
     def scrub(self, *, after: str | None = None, limit: int = 1000) -> str | None:
         """Compare up to `limit` rows with what went in, removing damaged ones; return where to go on, None at the end.
 
-        What nobody reads is found damaged in no other way.
+        What nobody reads is found damaged in no other way, nor an index that has lost an item.
         """
         since = 0 if after is None else int(after, 16)
         with self._reading() as db:
-            rows = db.execute("SELECT n, id FROM items WHERE n > ? ORDER BY n LIMIT ?", (since, limit)).fetchall()
-        ids = [item for _, item in rows]
-        self.headers(ids)
-        self.get_many(ids)
+            rows = db.execute(f"{_SELECT} WHERE i.n > ? ORDER BY i.n LIMIT ?", (since, limit)).fetchall()
+        sound = {row[0]: one.header for row, one in zip(rows, self._checked(rows), strict=True) if one is not None}
+        by_id = self.headers(header.id for header in sound.values())
+        by_key = self.by_key(header.key for header in sound.values())
+        # Rows that the indexes have lost: nobody would find them, and an index made anew does.
+        self._heal([n for n, header in sound.items() if header.id not in by_id or header.key not in by_key])
+        self.get_many(by_id)
         return f"{rows[-1][0]:x}" if len(rows) == limit else None
 
     def copy_to(self, path: Path) -> None:
@@ -551,6 +562,13 @@ _ACTING = """WHERE i.n IN (
         JOIN targets t ON t.token IN (held.id, held.alias) JOIN items act ON act.n = t.item
         WHERE act.author = held.author OR act.org = held.org
     ) SELECT n FROM reach)"""
+# By the targets, which are few, rather than by looking each listed item up among them; authors as in acting_on.
+_ACTED_ON = """i.n IN (
+    SELECT held.n FROM targets t JOIN items act ON act.n = t.item JOIN items held ON held.id = t.token
+    WHERE act.author = held.author OR act.org = held.org
+    UNION
+    SELECT held.n FROM targets t JOIN items act ON act.n = t.item JOIN items held ON held.alias = t.token
+    WHERE act.author = held.author OR act.org = held.org)"""
 
 _KINDS: dict[str | None, Kind] = {kind.value: kind for kind in Kind}
 _MSG_TYPES: dict[str | None, MsgType | None] = {None: None, **{one.value: one for one in MsgType}}

@@ -1,6 +1,7 @@
 """Bulletins as an Atom feed (RFC 4287): what any feed reader, screen or script can show.
 
-A title says what a feed reader would lose otherwise: the severity, that it is a drill, that the sender is unknown.
+A title says what a feed reader would lose otherwise: the severity, that it is a drill, that the sender is unknown, and
+that it no longer holds.
 Everything is text; nothing that an author wrote is markup or a link.
 """
 
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 from xml.etree import ElementTree
 
+from meshrelay.core.bulletin import Bulletin
 from meshrelay.relay import Shown
 from meshrelay.words import Words
 from meshrelay.words.times import stamp
@@ -25,7 +27,7 @@ def feed(shown: Sequence[Shown], words: Words, *, relay: str, base: str) -> byte
     root = ElementTree.Element(f"{{{_ATOM}}}feed", {_XML_LANG: words.language})
     _add(root, "id", f"{base}feed.atom")
     _add(root, "title", f"{relay}: {words['without-internet']}")
-    _add(root, "updated", stamp(max((one.received for one in shown), default=words.now), words.tz))
+    _add(root, "updated", stamp(max((one.changed for one in shown), default=words.now), words.tz))
     _link(root, "self", f"{base}feed.atom", MEDIA_TYPE)
     _link(root, "alternate", base, "text/html")
     for one in shown:
@@ -40,11 +42,11 @@ def _entry(root: ElementTree.Element, one: Shown, words: Words, *, relay: str, b
     entry = ElementTree.SubElement(root, f"{{{_ATOM}}}entry")
     if text is not None:
         entry.set(_XML_LANG, text.language)
-    head = words.severity_line(verdict, bulletin.severity)
+    head = words.standing(verdict) or f"{words.severity_line(verdict, bulletin.severity)}."
     title = words.title_of(bulletin).text
     _add(entry, "id", f"urn:meshrelay:{item}")
-    _add(entry, "title", f"{head}. {title}")
-    _add(entry, "updated", stamp(one.received, words.tz))
+    _add(entry, "title", f"{head} {title}")
+    _add(entry, "updated", stamp(one.changed, words.tz))
     _add(entry, "published", stamp(bulletin.sent, words.tz))
     author = ElementTree.SubElement(entry, f"{{{_ATOM}}}author")
     _add(author, "name", words.who(verdict, relay=relay).text if verdict.known else str(words.key(one.header.author)))
@@ -54,7 +56,10 @@ def _entry(root: ElementTree.Element, one: Shown, words: Words, *, relay: str, b
         )
     _link(entry, "alternate", f"{base}b/{item}", "text/html")
     _link(entry, "related", f"{base}api/v1/bulletins/{item}.cap", "application/cap+xml")
+    newest = one.by[0].body if one.by else None
+    ended = words.ended(verdict, one.header, by=newest if isinstance(newest, Bulletin) else None, relay=relay)
     lines = [
+        str(ended or ""),
         "; ".join(place.text for place in words.places(bulletin)),
         str(words.valid(bulletin)),
         text.instruction if text else "",

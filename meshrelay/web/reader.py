@@ -18,7 +18,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from meshrelay import __version__
-from meshrelay.core.trust import Author, Clock
+from meshrelay.core.trust import Author, Clock, Standing
 from meshrelay.errors import NotFound
 from meshrelay.relay import TAKEN_BACK, Lane, Listing, Query, Relay, RelayStatus, Shown
 from meshrelay.settings import Settings

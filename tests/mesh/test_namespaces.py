@@ -152,28 +152,37 @@ def test_in_a_line_the_last_gets_the_first_s_bulletins_also_when_the_first_is_go
     print(f"with A gone after {everywhere([c], second, seconds=10):.2f} s")
 
 
-@pytest.mark.parametrize("order", ["cancel last", "cancel first"])
-def test_a_cancel_ends_its_target_in_whatever_order_they_come(lab: Lab, order: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("act", ["cancel", "update"])
+@pytest.mark.parametrize("order", ["target first", "act first"])
+def test_a_correction_ends_its_target_in_whatever_order_they_come(
+    lab: Lab, act: str, order: str, tmp_path: Path
+) -> None:
     a, b = lab.host("A"), lab.host("B")
     lab.bridge([a, b], network="10.79.0")
-    alert = a.meshrelay("publish", "--headline", "Boil the water", "--lang", "en").stdout.split()[0]
-    a.meshrelay("export", str(tmp_path / "alert.carry"))
-    cancel = a.meshrelay("withdraw", alert).stdout.split()[0]
-    if order == "cancel first":
-        # B has the cancel before it has ever heard of what it cancels.
-        alone = tmp_path / "cancel.cose"
-        alone.write_bytes(a.raw(cancel))
-        b.meshrelay("import", str(alone))
-    else:
-        b.meshrelay("import", str(tmp_path / "alert.carry"))
+    target = a.meshrelay("publish", "--headline", "Boil the water", "--lang", "en").stdout.split()[0]
+    update = ("publish", "--update", target, "--headline", "Boil the water on the North Bank", "--lang", "en")
+    acting = a.meshrelay(*(update if act == "update" else ("withdraw", target))).stdout.split()[0]
+    carried = tmp_path / "one.cose"
+    carried.write_bytes(a.raw(target if order == "target first" else acting))
+    b.meshrelay("import", str(carried))
+    author = json.loads(a.meshrelay("key", "show", "--json").stdout)["key"]
+    b.meshrelay("trust", "add", author, "--as", "The clinic")
     start_all([a, b])
-    everywhere([b], alert, seconds=8)
-    everywhere([b], cancel, seconds=8)
+    everywhere([b], target, seconds=8)
+    everywhere([b], acting, seconds=8)
+    ended = {"cancel": "cancelled", "update": "superseded"}[act]
     for host in (a, b):
-        assert host.list_json() == []
-        assert {one["id"]: one["status"] for one in host.list_json("--all")}[alert] == "cancelled"
-        assert json.loads(host.get(f"/api/v1/bulletins/{alert}")[1])["status"] == "cancelled"
-        assert "cancelled" in host.get(f"/b/{alert}?lang=en")[1].lower()
+        assert [one["id"] for one in host.list_json()] == ([acting] if act == "update" else [])
+        assert {one["id"]: one["status"] for one in host.list_json("--all")}[target] == ended
+        assert json.loads(host.get(f"/api/v1/bulletins/{target}")[1])["status"] == ended
+        assert ended in host.get(f"/b/{target}?lang=en")[1].lower()
+        assert ended in host.get("/?lang=en")[1].lower()
+        assert f"{ended}. boil the water<" in host.get("/feed.atom?lang=en")[1].lower()
+        features = json.loads(host.get("/feed.geojson")[1])["features"]
+        assert ended in [one["properties"]["status"] for one in features if one["id"] == target]
+        exported = host.meshrelay("show", acting, "--cap").stdout
+        assert f"<msgType>{act.title()}</msgType>" in exported
+        assert f"urn:meshrelay:id:{target}" in exported
 
 
 def wait_seconds(seconds: float) -> None:

@@ -85,8 +85,9 @@ def test_lists_can_be_narrowed(store: Store) -> None:
     assert ids() == everything
     assert ids(live_at=NOON + 10) == everything - {ended.id}
     assert ids(live_at=NOON + 9) == everything
-    assert ids(ended_at=NOON + 10) == {ended.id}
-    assert ids(ended_at=NOON + 9) == set()
+    assert ids(ended_at=NOON + 10) == {ended.id, strange.id}
+    assert ids(ended_at=NOON + 9) == {strange.id}
+    assert ids(acted_on=True) == {strange.id}
     assert ids(since=NOON + 5) == {strange.id, cancel.id}
     assert ids(cancels=False) == everything - {cancel.id}
     assert ids(authors=frozenset({known.public})) == {live.id, ended.id}
