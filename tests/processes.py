@@ -39,7 +39,7 @@ WORDS = [
 
 
 def made_items(count: int, *, now: int, keys: int = 4, seed: int = 0, length: int = 1_400) -> Iterator[SignedItem]:
-    """Yield live bulletins in two languages of about 2 KB, signed by a few keys, sent in the last hours before `now`."""
+    """Yield live bulletins of about 2 KB in two languages, signed by a few keys, sent in the hours before `now`."""
     signers = [SigningKey.from_seed(bytes([seed, number]) + bytes(30)) for number in range(keys)]
     before: list[bytes | None] = [None] * keys
     for number in range(count):

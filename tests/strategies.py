@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
@@ -40,7 +40,7 @@ ids = st.binary(min_size=32, max_size=32)
 
 
 _UNCLEAN = "".join(char for char in map(chr, range(0x2070)) if not is_clean_text(char))
-_CHARACTERS = st.characters(exclude_categories=("Cs",), exclude_characters=_UNCLEAN)
+_CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters=_UNCLEAN)
 
 
 def clean_texts(*, least: int = 1, most: int = 12) -> st.SearchStrategy[str]:
@@ -61,11 +61,12 @@ def values() -> st.SearchStrategy[Value]:
     leaves: st.SearchStrategy[Value] = (
         st.booleans() | st.integers(-(2**64), 2**64 - 1) | st.binary(max_size=40) | clean_texts(least=0)
     )
-    return st.recursive(
-        leaves,
-        lambda inner: st.lists(inner, max_size=5) | st.dictionaries(keys, inner, max_size=5),
-        max_leaves=20,
-    ).filter(lambda value: depth_of(value) <= MAX_DEPTH)
+
+    def branches(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+        return st.lists(inner, max_size=5) | st.dictionaries(keys, inner, max_size=5)
+
+    nested: st.SearchStrategy[Any] = st.recursive(leaves, branches, max_leaves=20)
+    return nested.filter(lambda value: depth_of(value) <= MAX_DEPTH)
 
 
 def depth_of(value: Value) -> int:

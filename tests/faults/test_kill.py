@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from meshrelay.core.envelope import SignedItem
 from meshrelay.store import Store
 from tests.processes import Process, made_items, run, sequence
 
@@ -21,7 +22,7 @@ NOW = int(time.time())
 class Uploader(threading.Thread):
     """Posts items in small batches until told to stop, and notes what was acknowledged."""
 
-    def __init__(self, relay: Process, items: list[list[object]], acknowledged: set[bytes]) -> None:
+    def __init__(self, relay: Process, items: list[list[SignedItem]], acknowledged: set[bytes]) -> None:
         super().__init__()
         self.relay, self.items, self.acknowledged = relay, items, acknowledged
 
@@ -29,13 +30,13 @@ class Uploader(threading.Thread):
         while self.items:
             batch = self.items.pop()
             try:
-                code, body = self.relay.request("POST", "/api/v1/items", sequence(batch))  # type: ignore[arg-type]
+                code, body = self.relay.request("POST", "/api/v1/items", sequence(batch))
             except (OSError, http.client.HTTPException):
                 return  # killed in the middle: nothing of this batch was acknowledged
             assert code == 200, body
             answer = json.loads(body)
             assert not answer["refused"], answer
-            self.acknowledged.update(item.id for item in batch)  # type: ignore[attr-defined]
+            self.acknowledged.update(item.id for item in batch)
 
 
 def kill_cycles(folder: Path, cycles: int, *, seed: int) -> None:

@@ -28,7 +28,8 @@ def respond(held: set[bytes], request: bytes) -> bytes:
                 continue
             keys = between(held, low, high)
             sent = [fields[at : at + 8] for at in range(1, len(fields), 8)]
-            bits, named = 0, []
+            bits = 0
+            named: list[bytes] = []
             while keys:
                 prefix = sha256(salt + keys[-1]).digest()[:8]
                 if prefix in sent:

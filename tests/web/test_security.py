@@ -151,7 +151,7 @@ async def test_pages_are_kept_for_a_moment_only(client: Client) -> None:
     assert (await client.get("/")).headers["Cache-Control"] == "private, max-age=10"
 
 
-ODD = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
+ODD = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
 
 async def test_no_query_leads_to_an_error_of_ours(client: Client, place: Place) -> None:
