@@ -154,13 +154,14 @@ def triple(item: SignedItem) -> CapReference:
 def write_alert(item: SignedItem, *, targets: Iterable[SignedItem] = ()) -> bytes:
     """Return the CAP 1.2 document of a bulletin.
 
-    `targets` are the bulletins it acts on by id, as far as they are held: CAP names them by more than an id.
+    `targets` are what it acts on by id, as far as that is held: CAP names alerts by more than an id. Statements among
+    them, which anybody may name, have no name in CAP.
     """
     body = _bulletin(item)
     own = body.origin.identity is None
     name = triple(item)
     alert = ElementTree.Element("alert", {"xmlns": NAMESPACE})
-    named = {target.id: triple(target) for target in targets}
+    named = {target.id: triple(target) for target in targets if isinstance(target.body, Bulletin)}
     references = [named[id_] for id_ in body.references if id_ in named] + list(body.origin.references)
     _add(alert, "identifier", name.identifier)
     _add(alert, "sender", name.sender)

@@ -30,6 +30,7 @@ from meshrelay.core.bulletin import (
 )
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.keys import SigningKey
+from meshrelay.core.statements import Revocation
 from meshrelay.errors import InvalidDocument
 from meshrelay.interop import cap
 from meshrelay.interop.cap import Change
@@ -604,6 +605,12 @@ def test_a_cancel_names_what_it_acts_on_as_triples_and_by_id() -> None:
         f"urn:meshrelay:acts-on:{target.id.hex()}",
         f"urn:meshrelay:acts-on:{missing.hex()}",
     ]
+
+
+def test_a_cancel_that_names_a_statement_is_written_without_its_triple() -> None:
+    statement = sign(Revocation(NOW, KEY.public), KEY)
+    cancel = signed(own(msg_type=MsgType.CANCEL, references=(statement.id,)))
+    assert b"<references>" not in cap.write_alert(cancel, targets=[statement])
 
 
 def test_an_update_by_export_and_import_still_finds_its_target() -> None:
