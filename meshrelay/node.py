@@ -178,7 +178,9 @@ class Node:
         listener = open_listener(key, host, port, may_move=not chosen)
         self._stack.callback(listener.close)
         if not chosen:
-            save(self.settings.data, {key: f"{host or '*'}:{listener.port}"})
+            # Being private is for as long as it is asked for; the port is for good.
+            kept = "*" if self.settings.private and key != "desk" else host or "*"
+            save(self.settings.data, {key: f"{kept}:{listener.port}"})
         return listener
 
     def _open_relay(self) -> None:

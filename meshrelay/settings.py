@@ -200,8 +200,10 @@ def split_address(address: str, *, default_host: str, default_port: int) -> tupl
         host, port = address, ""
     else:
         host, _, port = address.partition(":")
+    if port and not (port.isascii() and port.isdecimal() and len(port) < 6):
+        raise ValueError(f"{port!r} is not a port")
     number = int(port) if port else default_port
-    if not 0 <= number <= 65535:
+    if number > 65535:
         raise ValueError(f"{number} is not a port")
     return ("" if host == "*" else host), number
 

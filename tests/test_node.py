@@ -145,6 +145,14 @@ async def test_private_means_loopback_and_no_discovery(start: Start) -> None:
     assert not any(task.get_name() == "discovery" for task in asyncio.all_tasks())
 
 
+async def test_a_private_first_start_does_not_stay_private(tmp_path: Path) -> None:
+    node = Node(Settings(tmp_path / "data", name="One", private=True), clock=lambda: NOW)
+    await node.start()
+    await node.stop()
+    kept = load(tmp_path / "data")
+    assert (kept.reader[:2], kept.peers[:2], kept.desk[:10]) == ("*:", "*:", "localhost:")
+
+
 def test_a_taken_port_moves_only_where_it_may() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import click
 
-from meshrelay.cli.frame import Command, json_option, note, print_json
+from meshrelay.cli.frame import Command, json_option, note, print_json, progress
 from meshrelay.cli.session import Session, pass_session
 from meshrelay.cli.values import Language, Moment
 from meshrelay.core.admission import reopen
@@ -133,8 +133,9 @@ def search(session: Session, text: tuple[str, ...], lang: str | None, limit: int
     """
     words, name, wanted = session.words(lang), session.relay_name(), " ".join(text)
     with session.relay() as relay:
-        while relay.store.index_backlog(1_000):
-            continue
+        with progress("made searchable") as shown:
+            while done := relay.store.index_backlog(1_000):
+                shown.advance(done)
         found = relay.search(wanted, session.clock(), limit=limit)
         if as_json:
             bulletins = [document(one, words, relay=name) for one in found]
