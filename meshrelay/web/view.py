@@ -17,7 +17,7 @@ from markupsafe import Markup
 from meshrelay.core.bulletin import Bulletin, MsgType, Severity, Text
 from meshrelay.core.keys import digits
 from meshrelay.core.trust import Author
-from meshrelay.relay import LIVE, Shown
+from meshrelay.relay import LIVE, TAKEN_BACK, Shown
 from meshrelay.web.shape import Map, draw
 from meshrelay.words import Part, Said, Sort, Words, direction
 from meshrelay.words.times import stamp
@@ -142,7 +142,7 @@ def card(one: Shown, page: Page, *, whole: bool = False) -> Card:
         looks=looks,
         sign=sign,
         badge="ok" if verdict.known else "unknown",
-        severity=words.severity_line(verdict, bulletin.severity),
+        severity=words.severity(bulletin.severity) if withdraws else words.severity_line(verdict, bulletin.severity),
         category=bulletin.categories[0].lower(),
         category_word=words.category(bulletin.categories[0]),
         language=language,
@@ -198,7 +198,7 @@ def _facts(one: Shown, page: Page, text: Text | None, *, whole: bool) -> tuple[F
     written_here = verdict.author is Author.OWN and one.received == bulletin.sent
     found: list[tuple[str, Sequence[Said | Part | str | None]]] = [
         ("where", words.places(bulletin)),
-        ("valid", [words.valid(bulletin)]),
+        ("valid", [None if verdict.standing in TAKEN_BACK else words.valid(bulletin)]),
         ("issued", [words.issued(bulletin.sent)]),
         ("received", [words.received(one.received, written_here=written_here)]),
     ]
@@ -251,8 +251,10 @@ def _history(one: Shown, page: Page, before: tuple[Shown, ...]) -> tuple[tuple[s
     rows: list[tuple[int, str, Markup]] = []
     for item in one.by:
         if isinstance(item.body, Bulletin):
-            title = words.title_of(item.body)
-            rows.append((item.header.sent, "", page.sure(Part(title.text, Sort.TITLE, id=item.id))))
+            what = page.sure(Part(words.title_of(item.body).text, Sort.TITLE, id=item.id))
+            if item.body.msg_type is MsgType.CANCEL:
+                what = Markup("<b>{}</b> ").format(words["cancels"]) + what
+            rows.append((item.header.sent, "", what))
     for earlier in before:
         title = words.title_of(earlier.bulletin)
         link = page.sure(Part(title.text, Sort.TITLE, id=earlier.header.id))

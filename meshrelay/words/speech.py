@@ -217,14 +217,14 @@ class Words:
         return Part(dict(area.names)[tag], language=tag)
 
     def severity_line(self, verdict: Verdict, severity: Severity) -> str:
-        """Return the head of a card: the severity with its gloss, or whose word it is."""
+        """Return the head of a card: the severity, with what it asks for while it holds, or whose word it is."""
         known = verdict.known
         if verdict.drill:
             what = self.severity(severity)
             template = mark("Drill: practising {what}") if known else mark("Unknown sender. Drill: {what}")
             return str(self._fill(template, what=what))
         if known:
-            return self._say(terms.SEVERITY_WITH_GLOSS[severity])
+            return self._say((terms.SEVERITY_WITH_GLOSS if verdict.alarms else terms.SEVERITY)[severity])
         templates = {
             Author.BLOCKED: mark("Blocked sender. It says: {what}"),
             Author.REVOKED: mark("Key withdrawn. It says: {what}"),
@@ -396,7 +396,7 @@ class Words:
 
     def peer(self, relay: str, outcome: str, *, when: int | None) -> Said:
         """Return what came of talking to one other relay; `when` is the last contact."""
-        said = self._fill(mark("{name}: {what}"), name=name(relay), what=outcome)
+        said = self._fill(mark("{name}: {what}."), name=name(relay), what=outcome)
         return said if when is None else said + self._fill(mark("Last exchange {ago}."), ago=self.ago(when))
 
     def met(self, petname: str, *, since: int, how: How) -> Said:

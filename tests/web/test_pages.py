@@ -337,3 +337,23 @@ def test_templates_have_no_inline_style_or_script() -> None:
     for path in folder.glob("*.html"):
         html = path.read_text(encoding="utf-8")
         assert not re.search(r"\sstyle=|<style|\son[a-z]+=|<script(?! src)", html), path.name
+
+
+async def test_what_was_withdrawn_asks_for_nothing_any_more(client: Client, place: Place) -> None:
+    rescue = Author(1)
+    place.anchor(rescue, "Lailak Valley Rescue")
+    alarm = rescue.sign(text("Leave the valley", instruction="Go uphill."), severity=Severity.EXTREME)
+    end = rescue.sign(
+        text("Leave the valley", instruction="Go uphill."),
+        severity=Severity.EXTREME,
+        msg_type=MsgType.CANCEL,
+        references=(alarm.id,),
+    )
+    place.put(alarm, end)
+    for item in (alarm, end):
+        html = await page(client, f"/b/{item.id.hex()}")
+        assert "act now" not in html
+        assert 'class="card over"' in html
+    html = await page(client, f"/b/{alarm.id.hex()}")
+    assert "<dt>Valid</dt>" not in html
+    assert "This withdraws an earlier bulletin.</b> <a" in html
