@@ -67,7 +67,10 @@ def demo(keep: bool, lan: bool) -> None:
         stack.callback(_stop, [relay.process for relay in starting])
         first, second = (relay.ready(clock) for relay in starting)
         clock.say(f"Both are ready: {first.name} at {first.url}, {second.name} at {second.url}.")
-        clock.until(lambda: _met(first) and _met(second), "the two relays did not find each other by multicast DNS")
+        clock.until(
+            lambda: _met(first) and _met(second),
+            "the two relays did not find each other: something here seems to block multicast DNS",
+        )
         clock.say("They have found each other by multicast DNS, and speak over TLS.")
         item, code = _publish(first)
         clock.say(f"{first.name} signs an exercise in {len(EXERCISE)} languages: bulletin {item[:8]}.")
