@@ -17,6 +17,7 @@ import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
 from meshrelay.core.trust import Anchor, How
+from meshrelay.errors import StoreUnusable
 
 FORGET_PEERS_AFTER = 30 * 86400
 
@@ -175,14 +176,19 @@ class Local:
             return self._connection.execute(sql, parameters).fetchall()
 
     def _write(self, sql: str, parameters: tuple[object, ...]) -> int:
+        """Write in a transaction of its own; raises StoreUnusable when the disk does not take it."""
         with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
             try:
+                self._connection.execute("BEGIN IMMEDIATE")
                 count = self._connection.execute(sql, parameters).rowcount
                 self._connection.execute("COMMIT")
-            except sqlite3.Error:
-                self._connection.execute("ROLLBACK")
-                raise
+            except sqlite3.Error as error:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise StoreUnusable(
+                    f"this relay's own notes cannot be written: {error}",
+                    hint="see that there is room on the disk, and that its folder can be written",
+                ) from error
             self._own_writes += 1
             return count
 

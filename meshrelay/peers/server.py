@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from meshrelay.core import reconcile
-from meshrelay.errors import InvalidMessage, PeerFault
+from meshrelay.errors import InvalidMessage, PeerFault, Refusal
 from meshrelay.peers import wire
 from meshrelay.peers.addressbook import PeerAddress
 from meshrelay.peers.link import LinkIdentity, relay_id_of
@@ -238,6 +238,9 @@ class PeerServer:
             return _refusal(400, str(error))
         except PeerFault as error:
             return _refusal(403, str(error))
+        except Refusal as error:
+            log.warning("a request of another relay cannot be answered: %s", error)
+            return _refusal(503, "not now")
         except web.RequestPayloadError:
             return _refusal(400, "the body cannot be read")
         except web.HTTPException as error:

@@ -106,7 +106,7 @@ class _Neighbour:
     last_contact: int | None = None
     settled_at: int | None = None
     total: ExchangeReport = field(default_factory=ExchangeReport)
-    error: str = ""
+    trouble: Exception | None = None
     patience: float = _EVERY
 
     @property
@@ -240,8 +240,7 @@ class Spread:
                 await asyncio.sleep(_wait_after(failures, longest=_GIVEN))
                 continue
             log.info("%s is relay %s from now on", address, relay_id.hex())
-            entry = KnownPeer(str(address), relay_id, "", "given", self._side.now)
-            await self._side.read(self._side.relay.local.save_peer, entry)
+            await self._write_down(KnownPeer(str(address), relay_id, "", "given", self._side.now))
             self._unfound.pop(address, None)
             self._add(relay_id, _Route((address.host,), address.port, "given"), given=address)
 
@@ -399,7 +398,9 @@ class Spread:
     def _wait(self, neighbour: _Neighbour) -> float:
         """Return how many seconds to wait before the next exchange."""
         if neighbour.failures:
+            # One that breaks the protocol is not hurried back to.
             lately = neighbour.answered is not None and _moment() - neighbour.answered < _LATELY
+            lately = lately and not isinstance(neighbour.trouble, PeerFault)
             return _wait_after(neighbour.failures, longest=_SOON if lately else _SELDOM)
         if neighbour.view.overflowed:
             neighbour.patience = min(neighbour.patience * 2, _RARELY)
@@ -453,8 +454,12 @@ class Spread:
         total.bytes_sent += report.bytes_sent
         neighbour.answered = _moment()
         neighbour.last_contact = self._side.now
-        neighbour.failures = 0 if report.trouble is None else 1
-        neighbour.error = "" if report.trouble is None else str(report.trouble)
+        neighbour.trouble = report.trouble
+        if report.trouble is None:
+            neighbour.failures = 0
+        else:
+            made_headway = report.received + report.sent > 0 and not isinstance(report.trouble, PeerFault)
+            neighbour.failures = 1 if made_headway else neighbour.failures + 1
         if report.settled:
             neighbour.settled_at = self._side.now
         moment = _moment()
@@ -466,7 +471,7 @@ class Spread:
     def _fail(self, neighbour: _Neighbour, error: Exception) -> None:
         neighbour.failures += 1
         neighbour.failed = _moment()
-        neighbour.error = str(error)
+        neighbour.trouble = error
         log.debug("no exchange with %s: %s", neighbour.routes[0].address, error)
 
     async def _save(self, neighbour: _Neighbour) -> None:
@@ -477,8 +482,13 @@ class Spread:
         neighbour.saved = moment
         route = neighbour.routes[0]
         address = neighbour.given or PeerAddress(route.hosts[0], route.port, neighbour.relay_id)
-        entry = KnownPeer(str(address), neighbour.relay_id, "", neighbour.how, self._side.now)
-        await self._side.read(self._side.relay.local.save_peer, entry)
+        await self._write_down(KnownPeer(str(address), neighbour.relay_id, "", neighbour.how, self._side.now))
+
+    async def _write_down(self, entry: KnownPeer) -> None:
+        try:
+            await self._side.read(self._side.relay.local.save_peer, entry)
+        except Refusal as error:
+            log.warning("the address book cannot be written: %s", error)
 
     def _status_of(self, neighbour: _Neighbour) -> PeerStatus:
         moment, total, route = _moment(), neighbour.total, neighbour.routes[0]
@@ -496,7 +506,7 @@ class Spread:
             items_sent=total.sent,
             items_received=total.received,
             refused=total.refused + total.declined,
-            error=neighbour.error,
+            error=str(neighbour.trouble or ""),
         )
 
     # Pushing
@@ -508,7 +518,11 @@ class Spread:
             self._has_news.clear()
             news, self._news = self._news, []
             for start in range(0, len(news), _SLICE):
-                headers = await self._side.summaries(news[start : start + _SLICE])
+                try:
+                    headers = await self._side.summaries(news[start : start + _SLICE])
+                except Refusal as error:
+                    log.warning("what has arrived is not pushed: %s", error)  # exchanges will find it
+                    break
                 now = self._side.now
                 self._schedule([one for one in headers if one is not None and one.sent <= now + _AHEAD])
 

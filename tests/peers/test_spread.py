@@ -194,6 +194,16 @@ async def test_a_removed_peer_is_left_alone(stations: list[Station]) -> None:
             await asyncio.sleep(0.01)
 
 
+async def test_an_address_book_that_cannot_be_written_stops_nothing(stations: list[Station]) -> None:
+    a, b, _ = stations
+    a.relay.local._connection.execute("PRAGMA query_only = 1")
+    async with asyncio.timeout(30), a.in_touch(b) as spread, b.in_touch():
+        await until_settled(spread, 1)
+        news = bulletin(1)
+        a.publishes(news)
+        await b.has(news)
+
+
 @pytest.mark.parametrize("failures", range(1, 12))
 def test_the_wait_after_a_failure_is_bounded(failures: int) -> None:
     waits = [spread_module._wait_after(failures, longest=3.0) for _ in range(50)]
