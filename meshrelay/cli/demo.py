@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import secrets
 import subprocess
 import sys
@@ -29,13 +30,14 @@ from meshrelay.cli.frame import Command
 from meshrelay.cli.run import print_code
 from meshrelay.cli.running import ask
 from meshrelay.cli.screen import first_screen
-from meshrelay.cli.session import Session, locale_language
+from meshrelay.cli.session import FIRST_KEY, Session, locale_language
 from meshrelay.core.bulletin import Area, Bulletin, Category, Certainty, Response, Severity, Status, Text, Urgency
 from meshrelay.core.keys import digits
 from meshrelay.core.trust import Anchor, How
 from meshrelay.errors import PeerUnreachable, Refusal
 from meshrelay.folder import Running
 from meshrelay.relay import UNSIGNED
+from meshrelay.settings import ENVIRONMENT_PREFIX
 from meshrelay.words import PAGE_LANGUAGES, own_name
 
 T = TypeVar("T")
@@ -60,11 +62,10 @@ def demo(keep: bool, lan: bool) -> None:
         base = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="meshrelay-demo-")))
         service = f"_mr{secrets.token_hex(4)}._tcp.local."
         clock.say("Starting two relays, each in a folder of its own.")
-        starting = [
-            _start(base / "first", "Library on Abay Street", service, lan=False),
-            _start(base / "second", "School 12", service, lan=lan),
-        ]
-        stack.callback(_stop, [relay.process for relay in starting])
+        starting: list[_Starting] = []
+        stack.callback(_stop, starting)
+        starting.append(_start(base / "first", "Library on Abay Street", service, lan=False))
+        starting.append(_start(base / "second", "School 12", service, lan=lan))
         first, second = (relay.ready(clock) for relay in starting)
         clock.say(f"Both are ready: {first.name} at {first.url}, {second.name} at {second.url}.")
         clock.until(
@@ -136,15 +137,19 @@ def _start(data: Path, name: str, service: str, *, lan: bool) -> _Starting:
     local, readers = "127.0.0.1:0", "*:0" if lan else "127.0.0.1:0"
     command = [sys.executable, "-m", "meshrelay", "--data", str(data), "run", "--name", name, "--reader", readers]
     command += ["--peers", local, "--desk", local, "--interface", "127.0.0.1", "--service-type", service]
+    # What is set for the relay of this computer is not meant for these two.
+    environment = {name: word for name, word in os.environ.items() if not name.startswith(ENVIRONMENT_PREFIX)}
     with (data / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
+        )
     return _Starting(name, data, process)
 
 
-def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    for process in processes:
-        process.terminate()
-    for process in processes:
+def _stop(relays: Sequence[_Starting]) -> None:
+    for relay in relays:
+        relay.process.terminate()
+    for process in [relay.process for relay in relays]:
         try:
             process.wait(timeout=5)
         except subprocess.TimeoutExpired:
@@ -162,7 +167,7 @@ def _publish(relay: _Relay) -> tuple[str, str]:
     session = Session(relay.data)
     now = session.now
     with session.relay() as here:
-        key, _ = session.signing_key(here, "")
+        key = here.keyring.new(FIRST_KEY, now=now)
         return here.publish(exercise(now=now), key.name, now=now).id.hex(), digits(key.public)
 
 
