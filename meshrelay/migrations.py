@@ -8,6 +8,8 @@ from __future__ import annotations
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
+from meshrelay.errors import StoreUnusable
+
 PAGE_SIZE = 4096
 
 items = Migrations("meshrelay-items")
@@ -51,15 +53,32 @@ _FIRST = (
 )
 
 
-def bring_up(db: sqlite_utils.Database) -> bool:
-    """Take the steps that the database has not taken; tell False, and take none, when it is ahead of this version."""
+def bring_up(db: sqlite_utils.Database) -> None:
+    """Take the steps that the database has not taken yet.
+
+    Raises StoreUnusable when it is ahead of this version, or when its tables are not what the steps lead to.
+    """
     # Asked in plain SQL, whose errors have a name: on a damaged file the library's own question raises KeyError.
     exists = db.conn.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (items.migrations_table,)).fetchone()
     taken = set[str]()
     if exists:
         asked = f"SELECT name FROM {items.migrations_table} WHERE migration_set = ?"  # noqa: S608
         taken = {row[0] for row in db.conn.execute(asked, (items.name,))}
-    known = {step.name for step in items.pending(sqlite_utils.Database(memory=True))}
+    pattern = sqlite_utils.Database(memory=True, execute_plugins=False)
+    items.apply(pattern)
+    known = {step.name for step in items.applied(pattern)}
+    if taken - known:
+        raise StoreUnusable("the store was made by a newer version of meshrelay", hint="use that version")
     if taken < known:
         items.apply(db)
-    return taken <= known
+    # A flipped bit in the text of a table's definition changes what every row of it means.
+    if not _definitions(pattern) <= _definitions(db):
+        raise StoreUnusable(
+            "the store is damaged: its tables are not what they were", hint="move its file away; a new one fills up"
+        )
+
+
+def _definitions(db: sqlite_utils.Database) -> set[tuple[str, str]]:
+    found = db.conn.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+    # The tables beneath the search indexes are SQLite's own and may differ from one version of it to the next.
+    return {(name, sql) for name, sql in found if not str(name).startswith(("words_", "runs_", "_sqlite"))}

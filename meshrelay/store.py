@@ -537,8 +537,7 @@ def _prepare(path: Path) -> None:
             db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
-        if not migrations.bring_up(sqlite_utils.Database(db, execute_plugins=False)):
-            raise StoreUnusable("the store was made by a newer version of meshrelay", hint="use that version")
+        migrations.bring_up(sqlite_utils.Database(db, execute_plugins=False))
 
 
 # Rows

@@ -63,6 +63,13 @@ def test_a_file_of_a_newer_version_is_left_alone(path: Path) -> None:
         Store.open(path)
 
 
+def test_a_file_whose_tables_mean_something_else_is_left_alone(path: Path) -> None:
+    Store.open(path).close()
+    path.write_bytes(path.read_bytes().replace(b"items (n INTEGER PRIMARY", b"items (n INTEGES PRIMARY"))
+    with pytest.raises(StoreUnusable, match="damaged"):
+        Store.open(path)
+
+
 def test_a_file_that_is_no_database_is_left_alone(path: Path) -> None:
     path.write_bytes(b"some other file" * 1000)
     with pytest.raises(StoreUnusable) as caught:
@@ -349,6 +356,26 @@ def test_an_index_that_leads_to_another_row_is_made_anew(path: Path) -> None:
         assert store.changes(cursor).reset
         assert store.get_many(items) == {item: items[item].data for item in items}
         assert store.usage().items == 6
+
+
+@pytest.mark.parametrize("head", [b"\x03\x4c\x01", b"\x03\x3c\x01"], ids=["by id", "by key"])
+def test_scrubbing_finds_an_item_that_an_index_has_lost(path: Path, head: bytes) -> None:
+    items = unsigned_items(6, seed=1, size=50)
+    with closing(Store.open(path)) as store:
+        store.put_many(items, received=NOON)
+    lost = items[3].id if head[1] == 0x4C else items[3].key
+    whole = path.read_bytes()
+    damaged = whole.replace(head + lost, head + bytes([lost[0] ^ 1]) + lost[1:])
+    assert damaged != whole
+    path.write_bytes(damaged)
+    with closing(Store.open(path)) as store:
+        _, cursor = store.keys()
+        assert not store.get_many([items[3].id]) or not store.by_key([items[3].key])
+        store.scrub()
+        assert store.get_many([items[3].id])
+        assert store.by_key([items[3].key])
+        assert store.keys()[0] == b"".join(sorted(item.key for item in items))
+        assert store.changes(cursor).reset
 
 
 def test_scrubbing_finds_damage_that_nobody_reads(path: Path) -> None:
