@@ -11,6 +11,7 @@ import http.client
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
@@ -57,6 +58,8 @@ def demo(keep: bool, lan: bool) -> None:
     """
     if lan and not keep:
         raise click.UsageError("--lan goes with --keep")
+    # Whoever ends this process ends the two relays too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     clock = _Clock()
     with ExitStack() as stack:
         base = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="meshrelay-demo-")))
@@ -202,11 +205,11 @@ def _get(relay: _Relay, path: str) -> str | None:
 
 
 def _stay(relay: _Relay, *, lan: bool) -> None:
-    click.echo(f"\nBoth stay up until Ctrl-C. The page of {relay.name}: {relay.url}")
-    if lan:
-        print_code(relay.url)
-    webbrowser.open(relay.url)
     with contextlib.suppress(KeyboardInterrupt):
+        click.echo(f"\nBoth stay up until Ctrl-C. The page of {relay.name}: {relay.url}")
+        if lan:
+            print_code(relay.url)
+        webbrowser.open(relay.url)
         while True:
             time.sleep(3600)
 

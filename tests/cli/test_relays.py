@@ -199,5 +199,30 @@ def test_the_demonstration_shows_the_second_relay_s_page() -> None:
     assert time.monotonic() - begun < 20
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_demonstration_that_is_kept_ends_when_told_and_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    environment = {**os.environ, "BROWSER": "true", "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "meshrelay", "demo", "--keep", "--lan"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+    )
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if line.startswith("Both stay up"):
+            break
+    pids = [json.loads(path.read_text())["pid"] for path in tmp_path.glob("*/*/run.json")]
+    process.send_signal(number)
+    assert process.wait(PATIENCE) == 0, "".join(said)
+    process.stdout.close()
+    assert len(pids) == 2
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_lan_is_no_demonstration_by_itself(terminal: Terminal) -> None:
     terminal.refuse("demo", "--lan", code=2)
