@@ -58,6 +58,8 @@ _ROUNDS, _ROUND_HERE, _ROUND_NAMED = 32, 256, 32
 _EARLY = 4 * 1024  # where it does with one, and where messages stop opening classes before their turn
 _BOUND = 5  # what a bound usually takes
 _OPENED = FANOUT * (_FINGERPRINT + _BOUND)  # what an opened range usually takes
+_MARKED = 64  # one key in so many is kept apart, to find others faster
+_ASIDE = 4 * 1024  # bytes that could be hashed while one range is looked up, opened and packed
 _BLOCK = 64  # the bytes that SHA-256 hashes at a time
 _END = bytes([CLASSES])
 _HEAD = struct.Struct(f">B{SALT_SIZE}sI")
@@ -66,7 +68,7 @@ _HEAD = struct.Struct(f">B{SALT_SIZE}sI")
 class Keys(Sequence[bytes]):
     """Reconciliation keys in ascending order, each once, in one contiguous buffer; never changed."""
 
-    __slots__ = ("_buffer",)
+    __slots__ = ("_buffer", "_marks")
 
     def __init__(self, buffer: bytes = b"") -> None:
         """Take `buffer` as it is; raise ValueError when it is not keys in ascending order."""
@@ -78,6 +80,7 @@ class Keys(Sequence[bytes]):
         if keys and keys[-1] >= _END:
             raise ValueError("a key of no class")
         self._buffer = buffer
+        self._marks: list[bytes] | None = None
 
     @classmethod
     def of(cls, keys: Iterable[bytes]) -> Keys:
@@ -112,9 +115,13 @@ class Keys(Sequence[bytes]):
 
     __hash__ = None  # type: ignore[assignment]  # a hash would cost a pass over all keys
 
-    def find(self, bound: bytes, low: int = 0, high: int | None = None) -> int:
-        """Return how many keys are below `bound`, which may be a beginning of a key; look in `low` to `high` only."""
-        return bisect_left(self, bound, low, high)
+    def find(self, bound: bytes) -> int:
+        """Return how many keys are below `bound`, which may be a beginning of a key."""
+        # Taking a key out of the buffer is what costs; so the first steps are made in a list of some of them.
+        if self._marks is None:
+            self._marks = [self[at] for at in range(0, len(self), _MARKED)]
+        block = bisect_left(self._marks, bound)
+        return bisect_left(self, bound, (block - 1) * _MARKED + 1, min(block * _MARKED, len(self))) if block else 0
 
     def between(self, low: int, high: int) -> bytes:
         """Return the keys number `low` up to, but not including, `high`, one behind the other."""
@@ -150,9 +157,9 @@ class Keys(Sequence[bytes]):
     def _patched(self, wanted: dict[bytes, bool]) -> bytes:
         old = memoryview(self._buffer)
         pieces: list[bytes | memoryview] = []
-        at = done = 0
+        done = 0
         for key in sorted(wanted):
-            at = self.find(key, at)
+            at = self.find(key)
             held = at < len(self) and self[at] == key
             if held == wanted[key]:
                 continue
@@ -228,14 +235,20 @@ class Found(NamedTuple):
 
 
 def cost(index: Keys, message: bytes | Request) -> int:
-    """Return how many bytes `answer` would hash for this message at most, without hashing any."""
+    """Return how much work `answer` would have with this message at most, without doing it.
+
+    In bytes that are hashed; whatever else a range takes counts as some more of them.
+    """
     request = message if isinstance(message, Request) else Request.parse(message)
     hashed = lookups = 0
+    high = 0
     for asked in request.ranges:
-        low = index.find(asked.low)
-        count = index.find(asked.high, low) - low
+        low, high = high, index.find(asked.high)
+        count = high - low
+        if asked.tag is not Tag.NOTHING:
+            hashed += _ASIDE
         if asked.tag is Tag.FINGERPRINT:
-            hashed += 2 * count * KEY_SIZE + (1 + FANOUT) * _BLOCK
+            hashed += 2 * count * KEY_SIZE
         elif asked.tag is Tag.LIST and asked.body:
             lookups += min(count, MAX_NAMES + len(asked.body) // _PREFIX + 1)
     return hashed + min(lookups, _MAX_LOOKUPS) * _BLOCK
@@ -467,7 +480,7 @@ class _Hearing:
                 return
             said = self._said[self._next]
             high = min(said.high, part.high)
-            last = part.last if high == part.high else self._view.find(high, first, part.last)
+            last = part.last if high == part.high else self._view.find(high)
             piece = part._replace(low=at, high=high, first=first, last=last)
             if said.tag in _OF_MANY:
                 if said.tag is Tag.NOTHING:
@@ -548,8 +561,8 @@ class _Answer:
         Returns how many keys that names.
         """
         keys = self._keys
-        low = keys.find(asked.low)
-        at = high = keys.find(asked.high, low)
+        low, high = keys.find(asked.low), keys.find(asked.high)
+        at = high
         share = min(share, (self._room - _BOUND - 4) // KEY_SIZE)
         places = {prefix: place for place, prefix in enumerate(_cut(asked.body, _PREFIX))}
         bits = 0
@@ -587,8 +600,7 @@ class _Answer:
 
     def _compare(self, asked: Range, *, may_open: bool) -> None:
         """Answer a fingerprint: the same, or every key there, or fingerprints of its parts, or nothing now."""
-        low = self._keys.find(asked.low)
-        high = self._keys.find(asked.high, low)
+        low, high = self._keys.find(asked.low), self._keys.find(asked.high)
         count = high - low
         if self._salted.fingerprint(low, high) == asked.body:
             said = [Range(asked.low, asked.high, Tag.SAME)]

@@ -209,7 +209,7 @@ def test_the_cost_is_told_before_anything_is_hashed(many: Keys) -> None:
     told = cost(many, message)
     # Every key may be hashed twice: for its range, and when that is opened.
     assert len(many.buffer) < told < 2.5 * len(many.buffer)
-    assert cost(Keys(), message) < 100_000
+    assert 0 < cost(Keys(), message) < 100_000
     assert cost(many, Request.parse(message)) == told
 
 
