@@ -13,7 +13,7 @@ from typing import ParamSpec, Protocol, TypeVar
 
 from meshrelay.core import order
 from meshrelay.core.envelope import Header
-from meshrelay.core.trust import Clock
+from meshrelay.core.clock import Clock
 from meshrelay.errors import InvalidItem
 from meshrelay.index import Index
 from meshrelay.peers.wire import Answer, fitting
@@ -66,7 +66,8 @@ class OurSide:
 
     def declines(self, header: Header) -> str:
         """Return why an item would not be taken here, or an empty text."""
-        return declines(header, self.relay.trust, now=self.now)
+        clock = self._clock()
+        return declines(header, self.relay.trust, now=clock.now, doubtful=clock.doubtful)
 
     def holders(self, key: bytes) -> frozenset[bytes]:
         """Return the relays that are known to have an item, because they gave, offered or took it."""
@@ -81,7 +82,8 @@ class OurSide:
 
     async def receive(self, datas: Sequence[bytes], *, source: bytes) -> list[Taken]:
         """Take items that the relay `source` gave; what is answered as new is on the disk."""
-        outcomes = await self._write(self.relay.receive_many, datas, now=self.now)
+        clock = self._clock()
+        outcomes = await self._write(self.relay.receive_many, datas, now=clock.now, doubtful=clock.doubtful)
         taken = [_taken(outcome) for outcome in outcomes]
         self.note([one.key for one in taken if one.key is not None], source)
         return taken

@@ -102,6 +102,7 @@ class _Neighbour:
     greeted: float | None = None
     asked: float | None = None
     failed: float | None = None
+    last_push: float = 0.0
     saved: float | None = None
     last_contact: int | None = None
     settled_at: int | None = None
@@ -539,7 +540,9 @@ class Spread:
             pending = neighbour.pending
             for header in headers:
                 if header.key not in neighbour.pushed and len(pending) < _PENDING:
-                    pending.append((moment + late + self._delay(header), header))
+                    # After a silence the first goes at once; what follows it within the delay goes together.
+                    due = moment if not self._delay(header) else neighbour.last_push + self._delay(header)
+                    pending.append((max(moment, due) + late, header))
             neighbour.news.set()
 
     def _delay(self, header: Header) -> float:
@@ -571,6 +574,7 @@ class Spread:
         ]
         if not fresh or neighbour.failures:
             return  # one that fails is reconciled with when it is back
+        neighbour.last_push = _moment()
         for header in fresh:
             neighbour.pushed[header.key] = None
         while len(neighbour.pushed) > _PENDING:

@@ -19,7 +19,8 @@ from meshrelay.core.bulletin import Bulletin, Chain, MsgType, Severity, Text, Ur
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.keys import SigningKey
 from meshrelay.core.statements import Revocation
-from meshrelay.core.trust import Anchor, Clock
+from meshrelay.core.clock import Clock
+from meshrelay.core.trust import Anchor
 from meshrelay.index import Index, PeerView
 from meshrelay.keyring import Keyring
 from meshrelay.local import Local
