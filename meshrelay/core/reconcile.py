@@ -46,16 +46,15 @@ LEEWAY = 600
 _FINGERPRINT = 16
 _PREFIX = 8
 _TIMES = 1 << 56
-_MAX_LIST = 255
 _LISTED = 64  # the most own keys that the initiator lists rather than opens
 _MAX_ASKED = 4_096  # ranges in a request
 _MAX_SAID = 16_384  # ranges in a reply
 _MAX_LOOKUPS = 16_384  # keys that one answer hashes one by one
-_TARGET = 32 * 1024  # where the initiator stops adding to a request that has no budget
+_TARGET = 32 * 1024  # where the initiator stops adding to a request
+_EARLY = 4 * 1024  # where it stops when it has a budget, and where messages stop opening classes before their turn
 # How many rounds an exchange may take, and one more for every so many keys here, and named by the peer. An honest one
 # needs about a tenth of that: a request asks about more than a thousand keys, a reply names as many or 64.
 _ROUNDS, _ROUND_HERE, _ROUND_NAMED = 32, 256, 32
-_EARLY = 4 * 1024  # where it does with one, and where messages stop opening classes before their turn
 _BOUND = 5  # what a bound usually takes
 _OPENED = FANOUT * (_FINGERPRINT + _BOUND)  # what an opened range usually takes
 _MARKED = 64  # one key in so many is kept apart, to find others faster
