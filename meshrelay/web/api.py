@@ -87,7 +87,8 @@ async def items(request: web.Request) -> web.Response:
         raise Refused(422, f"not a CBOR sequence of at most {MOST_UPLOADED} items: {error.detail}") from error
     if not datas:
         raise Refused(422, "no items")
-    answers = await services.write(services.relay.receive_many, datas, now=services.clock().now)
+    clock = services.clock()
+    answers = await services.write(services.relay.receive_many, datas, now=clock.now, doubtful=clock.doubtful)
     refused = []
     for index, one in enumerate(answers):
         if isinstance(one, InvalidItem):

@@ -17,7 +17,7 @@ from aiohttp.typedefs import Handler
 
 from meshrelay.errors import MeshrelayError, PeerUnreachable, Refusal
 from meshrelay.relay import RelayStatus
-from meshrelay.web.security import HostRule, Refused, add_headers, guard, read_body
+from meshrelay.web.security import HostRule, Refused, add_headers, add_routes, guard, read_body
 
 MAX_REQUEST: Final = 16 * 1024
 
@@ -53,12 +53,13 @@ def make_desk(
     app = web.Application(client_max_size=MAX_REQUEST, middlewares=[guard(rule, _explain), ask_token])
     app[_DESK] = Desk(status, sync)
     app.on_response_prepare.append(add_headers)
-    app.add_routes(
+    add_routes(
+        app,
         [
             web.get("/api/v1/local/status", _get_status),
             web.get("/api/v1/local/peers", _get_peers),
             web.post("/api/v1/local/sync", _post_sync),
-        ]
+        ],
     )
     return app
 

@@ -47,7 +47,6 @@ def set_up(app: web.Application) -> None:
         direction=direction,
         asset=asset,
     )
-    app.router.add_get("/static/{name}", _static)
 
 
 def choice(request: web.Request) -> Choice:
@@ -144,7 +143,7 @@ def _assets() -> Mapping[str, str]:
     return {asset(name): name for name in names if name.rpartition(".")[2] in _TYPES}
 
 
-async def _static(request: web.Request) -> web.Response:
+async def static(request: web.Request) -> web.Response:
     """Answer a static file under the address of its present content; any other is not there."""
     name = _assets().get(request.path)
     if name is None:

@@ -18,7 +18,8 @@ from typing import Any, Final
 from aiohttp import web
 
 from meshrelay import __version__
-from meshrelay.core.trust import Author, Clock, Standing
+from meshrelay.core.clock import Clock
+from meshrelay.core.trust import Author, Standing
 from meshrelay.errors import NotFound
 from meshrelay.relay import TAKEN_BACK, Lane, Listing, Query, Relay, RelayStatus, Shown
 from meshrelay.settings import Settings
@@ -26,8 +27,8 @@ from meshrelay.store import Change
 from meshrelay.web import api
 from meshrelay.web.events import STREAMS, Streams, events
 from meshrelay.web.failures import explain, hold
-from meshrelay.web.pages import SERVICES, Packed, answer, choice, page_for, render, set_up
-from meshrelay.web.security import MAX_BODY, HostRule, add_headers, guard
+from meshrelay.web.pages import SERVICES, Packed, answer, choice, page_for, render, set_up, static
+from meshrelay.web.security import MAX_BODY, HostRule, add_headers, add_routes, guard
 from meshrelay.web.services import OnThread, Services
 from meshrelay.web.view import Page, card, whole
 from meshrelay.words import Words, add_folder, is_draft, page_languages
@@ -110,15 +111,17 @@ def _fit(app: web.Application, services: Services) -> None:
     set_up(app)
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(app[STREAMS].close)
-    app.add_routes(
+    add_routes(
+        app,
         [
             web.get("/", front),
             web.get("/b/{id}", bulletin),
             web.get("/search", search),
             web.get("/about", about),
+            web.get("/static/{name}", static),
             web.get("/api/v1/events", events),
             *api.ROUTES,
-        ]
+        ],
     )
 
 

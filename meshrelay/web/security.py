@@ -12,11 +12,12 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
+from aiohttp.hdrs import METH_ANY, METH_CONNECT
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
@@ -162,11 +163,51 @@ def guard(rule: HostRule, explain: Explain) -> Middleware:
     return middleware
 
 
+def add_routes(app: web.Application, routes: Iterable[web.RouteDef]) -> None:
+    """Give `app` its routes, and answers for wrong methods and all other paths.
+
+    Without the latter the library would answer those itself, and its answer to an odd Expect header is a 500.
+    """
+    methods: dict[str, set[str]] = {}
+    for route in routes:
+        app.router.add_route(route.method, route.path, route.handler, expect_handler=_expect)
+        methods.setdefault(route.path, set()).update({route.method} | ({"HEAD"} if route.method == "GET" else set()))
+        if route.method == "GET":
+            app.router.add_route("HEAD", route.path, route.handler, expect_handler=_expect)
+    for path, allowed in methods.items():
+        app.router.add_route(METH_ANY, path, _wrong_method(frozenset(allowed)), expect_handler=_expect)
+    app.router.add_route(METH_ANY, "/{path:.*}", _nothing, expect_handler=_expect)
+
+
+def _wrong_method(allowed: Collection[str]) -> Handler:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        raise web.HTTPMethodNotAllowed(request.method, allowed)
+
+    return handler
+
+
+async def _nothing(request: web.Request) -> web.StreamResponse:
+    raise web.HTTPNotFound
+
+
+async def _expect(request: web.Request) -> None:
+    """Let a body come that its sender asks about first; refuse any other expectation."""
+    if request.headers.get("Expect", "").lower() != "100-continue":
+        raise web.HTTPExpectationFailed
+    if request.version >= HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # Else the headers of the answer would count as written.
+        request.writer.output_size = 0
+
+
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Put the headers on an answer; to be appended to ``app.on_response_prepare``."""
     for name, value in HEADERS.items():
         response.headers[name] = value
     response.headers.setdefault("Cache-Control", "no-store")
+    if request.method == METH_CONNECT:
+        # Its target is no path, so no route of ours sees it, and the library may stumble over its headers.
+        response.set_status(405)
 
 
 async def read_body(request: web.Request, *, most: int = MAX_BODY, seconds: float = BODY_SECONDS) -> bytes:

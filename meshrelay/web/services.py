@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import ParamSpec, Protocol, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from meshrelay.core.trust import Clock
+from meshrelay.core.clock import Clock
 from meshrelay.relay import Relay, RelayStatus
 from meshrelay.settings import Settings
 

@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 import pytest
 from aiohttp import web
 
-from meshrelay.core.trust import Clock
+from meshrelay.core.clock import Clock
 from meshrelay.index import Index
 from meshrelay.keyring import Keyring
 from meshrelay.local import Local
@@ -65,7 +65,7 @@ def routes(relay: Relay, tmp_path: Path) -> set[str]:
 
 def answered(app: web.Application) -> Iterator[str]:
     for route in app.router.routes():
-        if route.method != "HEAD" and route.resource is not None:
+        if route.method not in ("HEAD", "*") and route.resource is not None:
             yield f"{route.method} {route.resource.canonical}"
 
 

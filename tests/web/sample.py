@@ -16,7 +16,8 @@ from meshrelay.core.admission import sign
 from meshrelay.core.bulletin import Area, Bulletin, Chain, Circle, MsgType, Point, Severity, Text
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.keys import SigningKey
-from meshrelay.core.trust import Anchor, Clock, How
+from meshrelay.core.clock import Clock
+from meshrelay.core.trust import Anchor, How
 from meshrelay.keyring import Keyring
 from meshrelay.local import Local
 from meshrelay.relay import PeerStatus, Relay, RelayStatus
