@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from aiohttp import HttpVersion11, web
-from aiohttp.hdrs import METH_ANY, METH_CONNECT
+from aiohttp.hdrs import METH_ANY
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
@@ -205,9 +205,6 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     for name, value in HEADERS.items():
         response.headers[name] = value
     response.headers.setdefault("Cache-Control", "no-store")
-    if request.method == METH_CONNECT:
-        # Its target is no path, so no route of ours sees it, and the library may stumble over its headers.
-        response.set_status(405)
 
 
 async def read_body(request: web.Request, *, most: int = MAX_BODY, seconds: float = BODY_SECONDS) -> bytes:

@@ -14,9 +14,9 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from meshrelay.core.admission import sign
 from meshrelay.core.bulletin import Area, Bulletin, Chain, Circle, MsgType, Point, Severity, Text
+from meshrelay.core.clock import Clock
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.keys import SigningKey
-from meshrelay.core.clock import Clock
 from meshrelay.core.trust import Anchor, How
 from meshrelay.keyring import Keyring
 from meshrelay.local import Local

@@ -208,14 +208,6 @@ async def test_an_odd_expectation_is_refused(path: str, method: str, client: Cli
     assert answer.startswith(b"HTTP/1.1 417 ")
 
 
-async def test_a_relay_is_no_proxy(client: Client) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port(client))
-    writer.write(b"CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example\r\nExpect: \xa6\xff\r\n\r\n")
-    answer = await reader.readline()
-    writer.close()
-    assert answer.startswith(b"HTTP/1.1 405 ")
-
-
 async def test_a_sender_who_asks_first_may_send(client: Client) -> None:
     answer = await client.post("/api/v1/items", data=b"\xff", headers={"Expect": "100-continue"})
     assert answer.status == 422
