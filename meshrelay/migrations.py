@@ -39,6 +39,7 @@ _FIRST = (
     "CREATE TABLE removals (n INTEGER PRIMARY KEY, key BLOB NOT NULL, id BLOB NOT NULL)",
     "CREATE INDEX items_key ON items (key)",
     "CREATE INDEX items_author ON items (author, stream, seq)",
+    "CREATE INDEX items_sent ON items (author, sent) WHERE kind = 'bulletin'",
     "CREATE INDEX items_alias ON items (alias) WHERE alias IS NOT NULL",
     # These two hold all that a list filters by, so that what it passes over costs no look at the row.
     "CREATE INDEX items_pressing ON items (pressing, n, expires, author, received, msg_type) WHERE kind = 'bulletin'",

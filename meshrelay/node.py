@@ -29,13 +29,14 @@ import ifaddr
 from aiohttp import web
 
 from meshrelay import folder
+from meshrelay.core.clock import Clock, Evidence, tell
 from meshrelay.core.envelope import ItemClass
-from meshrelay.core.trust import Clock
 from meshrelay.errors import Refusal, StoreFull, StoreUnusable
 from meshrelay.folder import Running
 from meshrelay.index import Index
 from meshrelay.keyring import Keyring
 from meshrelay.local import Local
+from meshrelay.machine import clock_is_synchronised
 from meshrelay.peers.client import ExchangeReport
 from meshrelay.peers.discovery import SERVICE_TYPE, Discovery
 from meshrelay.peers.link import open_identity
@@ -80,6 +81,8 @@ class Node:
         self._stack = AsyncExitStack()
         self._wake = asyncio.Event()
         self._unsearched = asyncio.Event()
+        self._vouched = False
+        self._saved = 0
 
     # Life
 
@@ -96,8 +99,8 @@ class Node:
         await self._stack.aclose()
 
     def clock(self) -> Clock:
-        """Return the time in force."""
-        return Clock(int(self._time()))
+        """Return the time in force; asked often, so what it rests on is kept up to date elsewhere."""
+        return tell(Evidence(int(self._time()), self._saved, self.relay.heard, self._vouched, self.spread.agreeing()))
 
     def status(self) -> RelayStatus:
         """Return what this relay says of itself."""
@@ -214,7 +217,7 @@ class Node:
             status=self.status,
         )
         desk = make_desk(token=token, status=self.status, sync=self.sync)
-        self._tell = (self.spread.changed, reader.changed)
+        self._listeners = (self.spread.changed, reader.changed)
         await server.start(self._peer_listener.sockets)
         self._stack.push_async_callback(server.stop)
         await self._serve(reader.app, self._reader_listener)
@@ -266,6 +269,7 @@ class Node:
             if found != facts:
                 facts = found
                 await self.read(self.relay.refresh)
+                self._look_at_clock()
                 self._announce(())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), LOOK_EVERY)
@@ -288,12 +292,17 @@ class Node:
             if any(change.key[0] == ItemClass.KEYS for change in changes.rows):
                 await self.read(self.relay.refresh)
             self._announce(changes.rows)
+        await self.read(self.relay.listen)
         self._usage = await self.read(store.usage)
         self._unsearched.set()
 
+    def _look_at_clock(self) -> None:
+        self._vouched = clock_is_synchronised() or self.relay.clock_is_confirmed(int(self._time()))
+        self._saved = self.relay.saved_time()
+
     def _announce(self, rows: tuple[Change, ...]) -> None:
-        for tell in self._tell:
-            tell(rows)
+        for hear in self._listeners:
+            hear(rows)
 
     async def _feed_search(self) -> None:
         """Make new items searchable, after they were acknowledged and between other writes."""
@@ -310,6 +319,8 @@ class Node:
         """Let go of relays not met for a month, and look for damage in what nobody asks for."""
         place: str | None = None
         while True:
+            self._look_at_clock()
+            await self.write(self.relay.save_time, self.clock())
             await self.write(self.relay.local.forget_peers, now=self.clock().now)
             place = await self.read(self.relay.store.scrub, after=place)
             await asyncio.sleep(HOUSEKEEPING_EVERY)

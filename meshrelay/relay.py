@@ -18,9 +18,10 @@ from typing import Final
 
 from meshrelay.core.admission import admit, reopen, sign
 from meshrelay.core.bulletin import ACTS_FOR, MAX_LIFE, MAX_LIVE, Bulletin, Chain, MsgType, Origin
+from meshrelay.core.clock import AGREEMENT, Clock, Evidence, floor, tell
 from meshrelay.core.envelope import Header, ItemClass, Kind, SignedItem
 from meshrelay.core.keys import digits
-from meshrelay.core.trust import Anchor, Clock, How, Standing, TrustView, Verdict, verdict
+from meshrelay.core.trust import Anchor, How, Standing, TrustView, Verdict, verdict
 from meshrelay.errors import InvalidItem, NotFound, Refusal, StoreFull
 from meshrelay.keyring import Keyring
 from meshrelay.local import Local
@@ -30,6 +31,10 @@ FUTURE_LIMIT = 365 * 86400
 """Items of unknown authors dated further ahead than this are declined."""
 VERIFY_THREADS = 2
 _VERIFY_IN_PARALLEL = 32
+CONFIRMED_FOR = 30 * 86400
+"""Seconds for which the operator's word on the clock counts."""
+_SAVED_TIME = "time"
+_CONFIRMED_CLOCK = "clock confirmed"
 MOST_SCANNED = 2_000
 """A filtered list looks at no more rows than this before it answers with what it has and a cursor."""
 UNSIGNED: Final = Chain(bytes(8), 1)
@@ -160,6 +165,8 @@ class Relay:
         self.keyring = keyring
         self._verifiers = ThreadPoolExecutor(VERIFY_THREADS, thread_name_prefix="verify")
         self.trust = TrustView()
+        self.heard: tuple[int, ...] = ()
+        """When the newest bulletin of each sender known here, own people apart, was signed: see core.clock."""
         self.refresh()
 
     def close(self) -> None:
@@ -176,7 +183,39 @@ class Relay:
             blocked=self.local.blocked(),
             statements=[reopen(data) for data in self.store.statements()],
         )
+        self.listen()
         return self.trust
+
+    def listen(self) -> None:
+        """Look anew how far the time of the known senders has come, after items came or went."""
+        roots = self.trust.known - self.trust.own.keys() - self.trust.revoked.keys()
+        self.heard = tuple(self.store.newest_sent(roots).values())
+
+    def clock(self, machine: int, *, synchronised: bool) -> Clock:
+        """Return the time in force when this machine's clock says `machine`; `synchronised`: something keeps it right.
+
+        For those who speak to no other relay; a running one knows more.
+        """
+        confirmed = synchronised or self.clock_is_confirmed(machine)
+        return tell(Evidence(machine, self.saved_time(), self.heard, confirmed))
+
+    def saved_time(self) -> int:
+        """Return the time that was last written down, or 0."""
+        return int.from_bytes(self.local.fact(_SAVED_TIME) or b"", "big")
+
+    def confirm_clock(self, machine: int) -> None:
+        """Remember that the operator vouches for this machine's clock."""
+        self.local.set_fact(_CONFIRMED_CLOCK, machine.to_bytes(8, "big"))
+
+    def clock_is_confirmed(self, machine: int) -> bool:
+        """Tell whether the operator vouched for the clock, and it has not jumped back or run for a month since."""
+        confirmed = int.from_bytes(self.local.fact(_CONFIRMED_CLOCK) or b"", "big")
+        return confirmed <= machine < confirmed + CONFIRMED_FOR
+
+    def save_time(self, clock: Clock) -> None:
+        """Write the time down, for the day when this machine's clock has lost it; not while it is doubtful."""
+        if not clock.doubtful:
+            self.local.set_fact(_SAVED_TIME, clock.now.to_bytes(8, "big"))
 
     # In
 
@@ -187,6 +226,11 @@ class Relay:
         """
         with self.keyring.signing(key_name) as signer:
             author = signer.key.public
+            if floor(self.heard, base=now) > now + AGREEMENT:
+                raise Refusal(
+                    "this computer's clock is behind: bulletins of senders known here are of a later time",
+                    hint="set the date and time, then publish again",
+                )
             if author in self.trust.revoked:
                 raise Refusal(f"the key {key_name} was revoked", hint="make a new one with `meshrelay key new`")
             newest = self.store.highest_seq(author, signer.stream)
@@ -211,8 +255,13 @@ class Relay:
             raise answer
         return answer
 
-    def receive_many(self, datas: Sequence[bytes], *, now: int) -> tuple[Receipt | InvalidItem, ...]:
-        """Take items from outside, in one transaction where it can be; the answers are in the same order."""
+    def receive_many(
+        self, datas: Sequence[bytes], *, now: int, doubtful: bool = False
+    ) -> tuple[Receipt | InvalidItem, ...]:
+        """Take items from outside, in one transaction where it can be; the answers are in the same order.
+
+        While the clock is `doubtful` nothing is declined for its age.
+        """
         opened = self._admit_all(datas)
         trust = self.trust
         answers: dict[int, Receipt | InvalidItem] = {}
@@ -221,7 +270,7 @@ class Relay:
         for place, item in enumerate(opened):
             if isinstance(item, InvalidItem):
                 answers[place] = item
-            elif reason := declines(item.header, trust, now=now):
+            elif reason := declines(item.header, trust, now=now, doubtful=doubtful):
                 answers[place] = Receipt(Outcome.DECLINED, item.header, reason)
             else:
                 wanted.append(item)
@@ -387,11 +436,11 @@ def _same_language(tag: str, wanted: str) -> bool:
     return tag == wanted or tag.startswith(wanted + "-")
 
 
-def declines(header: Header, trust: TrustView, *, now: int) -> str:
+def declines(header: Header, trust: TrustView, *, now: int, doubtful: bool = False) -> str:
     """Return why a valid item is not taken here, or an empty text; a header that a peer only claims will do too."""
     if header.author in trust.blocked:
         return "block"
-    if is_retired(header, now=now):
+    if not doubtful and is_retired(header, now=now):
         return "age"
     if header.sent > now + FUTURE_LIMIT and header.author not in trust.known:
         return "time"

@@ -255,6 +255,20 @@ class Store:
                 return held.header.seq, held.header.id
         return None
 
+    def newest_sent(self, authors: Collection[bytes]) -> dict[bytes, int]:
+        """Return when the newest bulletin held of each of these authors was signed; those of whom none is held lack."""
+        found = dict[bytes, int]()
+        with self._reading() as db:
+            for author in authors:
+                (sent,) = db.execute(
+                    "SELECT max(sent) FROM items INDEXED BY items_sent"
+                    " WHERE kind = 'bulletin' AND author = (SELECT n FROM authors WHERE key = ?)",
+                    (author,),
+                ).fetchone()
+                if sent is not None:
+                    found[author] = sent
+        return found
+
     # Lists
 
     def page(

@@ -30,7 +30,8 @@ from meshrelay.core.bulletin import (
 from meshrelay.core.envelope import SignedItem, open_envelope, seal
 from meshrelay.core.keys import digits
 from meshrelay.core.statements import Revocation
-from meshrelay.core.trust import Anchor, Author, Clock, How, Standing
+from meshrelay.core.clock import Clock
+from meshrelay.core.trust import Anchor, Author, How, Standing
 from meshrelay.errors import InvalidItem, NotFound, Reason, Refusal, StoreFull
 from meshrelay.keyring import Keyring
 from meshrelay.local import Local, Waiting
@@ -431,6 +432,13 @@ def test_a_mark_that_is_behind_what_is_held_takes_no_number_twice(
     taken = [chain_of(publish()).seq, chain_of(publish()).seq]
     mark.write_bytes(old)
     assert chain_of(publish()).seq not in taken
+
+
+def test_a_number_is_not_given_again_when_its_item_is_gone(relay: Relay, publish: Callable[..., SignedItem]) -> None:
+    first = publish()
+    relay.store.remove([first.id])
+    second = publish()
+    assert (chain_of(second).seq, chain_of(second).prev) == (2, None)
 
 
 _PUBLISH_100 = """

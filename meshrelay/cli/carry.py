@@ -59,7 +59,7 @@ def import_(session: Session, paths: tuple[str, ...], checked: bool, key: str, a
         with progress("taken in") as shown:
             for name, source in _sources(paths):
                 with source:
-                    for one in take_in(relay, source, now=session.now, key=signer, checked=checked):
+                    for one in take_in(relay, source, clock=session.clock(relay), key=signer, checked=checked):
                         counts[one.fate] += 1
                         shown.advance()
                         if one.fate is Fate.REFUSED:

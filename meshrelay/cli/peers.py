@@ -184,7 +184,7 @@ def _sync_alone(session: Session, address: PeerAddress) -> dict[str, Any]:
     """Exchange without a running relay, from this process."""
     with session.relay() as relay:
         keys, _ = relay.store.keys()
-        side = OurSide(relay, Index(keys), clock=session.clock, read=_on_thread, write=_on_thread)
+        side = OurSide(relay, Index(keys), clock=lambda: session.clock(relay), read=_on_thread, write=_on_thread)
         identity = open_identity(session.settings().link_path)
         found = pinned(address, relay.local.peers())
         report = asyncio.run(exchange_with(side, identity, found))

@@ -125,7 +125,7 @@ def _target(relay: Relay, layers: Sequence[Form], session: Session) -> tuple[Sho
         raise click.UsageError("--update and --cancel exclude each other")
     if not update and not cancel:
         return None
-    shown = relay.bulletin(relay.find(update or cancel), session.clock())
+    shown = relay.bulletin(relay.find(update or cancel), session.clock(relay))
     name = shown.header.id.hex()[:8]
     if shown.header.author not in relay.trust.own:
         raise Refusal(
@@ -191,5 +191,5 @@ def _answer(session: Session, relay: Relay, item: SignedItem, *, as_json: bool) 
     if not as_json:
         click.echo(item.id.hex())
         return
-    shown = relay.bulletin(item.id, session.clock())
+    shown = relay.bulletin(item.id, session.clock(relay))
     print_json(document(shown, session.words(), relay=session.relay_name(), whole=True))

@@ -67,13 +67,13 @@ def list_(
             )
 
         if as_json:
-            page = relay.bulletins(query(Lane.KNOWN if known else Lane.ALL), session.clock())
+            page = relay.bulletins(query(Lane.KNOWN if known else Lane.ALL), session.clock(relay))
             print_json(listing(page, words, relay=name))
             return
         lanes = {Lane.KNOWN: "known"} if known else {Lane.KNOWN: "known", Lane.UNKNOWN: "unknown"}
         more = shown = False
         for lane, heading in lanes.items():
-            page = relay.bulletins(query(lane), session.clock())
+            page = relay.bulletins(query(lane), session.clock(relay))
             more = more or page.next is not None
             shown = shown or bool(page.shown)
             if page.shown:
@@ -107,7 +107,7 @@ def show(session: Session, item: str, lang: str | None, form: str | None, as_jso
         if form == "raw":
             click.echo(_envelope(relay, id_), nl=False)
             return
-        one = relay.bulletin(id_, session.clock())
+        one = relay.bulletin(id_, session.clock(relay))
         if form == "cap":
             named = relay.store.get_many(one.bulletin.references).values()
             targets = [reopen(data) for data in named]
@@ -136,7 +136,7 @@ def search(session: Session, text: tuple[str, ...], lang: str | None, limit: int
         with progress("made searchable") as shown:
             while done := relay.store.index_backlog(1_000):
                 shown.advance(done)
-        found = relay.search(wanted, session.clock(), limit=limit)
+        found = relay.search(wanted, session.clock(relay), limit=limit)
         if as_json:
             bulletins = [document(one, words, relay=name) for one in found]
             print_json({"bulletins": bulletins, "next": None, "as_of": stamp(words.now, words.tz)})

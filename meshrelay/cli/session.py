@@ -17,9 +17,10 @@ import click
 
 from meshrelay import settings as settings_module
 from meshrelay.core.bulletin import is_language
-from meshrelay.core.trust import Clock
+from meshrelay.core.clock import Clock
 from meshrelay.keyring import Keyring, OwnKey
 from meshrelay.local import Local
+from meshrelay.machine import clock_is_synchronised
 from meshrelay.relay import Relay
 from meshrelay.settings import Settings
 from meshrelay.store import Store
@@ -41,9 +42,9 @@ class Session:
         """The time, in unix seconds."""
         return int(time.time())
 
-    def clock(self) -> Clock:
-        """Return the time in force."""
-        return Clock(self.now)
+    def clock(self, relay: Relay) -> Clock:
+        """Return the time in force on this folder."""
+        return relay.clock(self.now, synchronised=clock_is_synchronised())
 
     def settings(self, *, config: Path | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
         """Return the settings in force; raises Refusal."""

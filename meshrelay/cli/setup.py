@@ -54,6 +54,7 @@ def setup(
     _look_at_clock(session, changes["time_zone"], asks)
     settings_module.save(session.data, {key: value or None for key, value in changes.items()})
     with session.relay() as relay:
+        relay.confirm_clock(session.now)
         if relay.keyring.all():
             return _done(session)
         if asks.yes("Make a key to sign bulletins of your own with?", want_key, True):

@@ -16,6 +16,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from meshrelay.core.bulletin import ACTS_FOR, MsgType
+from meshrelay.core.clock import Clock
 from meshrelay.core.envelope import Header, SignedItem
 from meshrelay.core.statements import Revocation
 
@@ -125,14 +126,6 @@ class TrustView:
         """Tell whether an item matters here: its author is known, or it is a statement about a known key."""
         keys = {header.author, *(header.targets if header.item_class == 0 else ())}
         return not keys.isdisjoint(self.own) or not keys.isdisjoint(self.anchors)
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """What time it is, and whether this relay may believe it."""
-
-    now: int
-    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)

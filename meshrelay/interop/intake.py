@@ -16,6 +16,7 @@ from typing import BinaryIO, Final
 
 from meshrelay.core.admission import reopen
 from meshrelay.core.bulletin import Bulletin
+from meshrelay.core.clock import Clock
 from meshrelay.core.encoding import skip
 from meshrelay.errors import InvalidDocument, InvalidItem
 from meshrelay.interop import cap, carry
@@ -54,7 +55,7 @@ class Taken:
 
 
 def take_in(
-    relay: Relay, source: BinaryIO, *, now: int, key: Callable[[], OwnKey], checked: bool = False
+    relay: Relay, source: BinaryIO, *, clock: Clock, key: Callable[[], OwnKey], checked: bool = False
 ) -> Iterator[Taken]:
     """Take in everything that a file holds, in its order; what is answered as new is on the disk.
 
@@ -67,34 +68,34 @@ def take_in(
     if not start:
         yield Taken(Fate.REFUSED, "the file", "is empty")
     elif start.startswith(carry.MAGIC):
-        yield from _take_carry(relay, source, now=now)
+        yield from _take_carry(relay, source, clock=clock)
     elif start.startswith(_COSE_SIGN1):
-        yield from _take_sequence(relay, source.read(MAX_SEQUENCE + 1), now=now)
+        yield from _take_sequence(relay, source.read(MAX_SEQUENCE + 1), clock=clock)
     elif start.lstrip(_BLANK).startswith(b"<") or start.startswith(_UTF_16):
-        yield from _take_cap(relay, source.read(cap.MAX_DOCUMENT + 1), now=now, key=key, checked=checked)
+        yield from _take_cap(relay, source.read(cap.MAX_DOCUMENT + 1), now=clock.machine, key=key, checked=checked)
     elif carry.looks_like(start):
-        yield from _take_carry(relay, source, now=now)
+        yield from _take_carry(relay, source, clock=clock)
     else:
         yield Taken(Fate.REFUSED, "the file", "is no carry file, no signed item and no CAP alert")
 
 
-def _take_carry(relay: Relay, source: BinaryIO, *, now: int) -> Iterator[Taken]:
+def _take_carry(relay: Relay, source: BinaryIO, *, clock: Clock) -> Iterator[Taken]:
     batch: list[tuple[str, bytes]] = []
     for part in carry.read(source):
         if isinstance(part, carry.Damage):
-            yield from _receive(relay, batch, now=now)
+            yield from _receive(relay, batch, clock=clock)
             batch = []
             size = f"{part.size} bytes " if part.size else ""
             yield Taken(Fate.REFUSED, f"{size}at byte {part.offset}", part.detail)
             continue
         batch.append((f"record at byte {part.offset}", part.data))
         if len(batch) == BATCH:
-            yield from _receive(relay, batch, now=now)
+            yield from _receive(relay, batch, clock=clock)
             batch = []
-    yield from _receive(relay, batch, now=now)
+    yield from _receive(relay, batch, clock=clock)
 
 
-def _take_sequence(relay: Relay, data: bytes, *, now: int) -> Iterator[Taken]:
+def _take_sequence(relay: Relay, data: bytes, *, clock: Clock) -> Iterator[Taken]:
     if len(data) > MAX_SEQUENCE:
         yield Taken(Fate.REFUSED, "the file", f"has more than {MAX_SEQUENCE} bytes")
         return
@@ -108,14 +109,15 @@ def _take_sequence(relay: Relay, data: bytes, *, now: int) -> Iterator[Taken]:
         except InvalidItem as error:
             flaw = Taken(Fate.REFUSED, f"{len(data) - at} bytes at byte {at}", error.detail)
         if len(batch) == BATCH or flaw is not None or at == len(data):
-            yield from _receive(relay, batch, now=now)
+            yield from _receive(relay, batch, clock=clock)
             batch = []
     if flaw is not None:
         yield flaw
 
 
-def _receive(relay: Relay, batch: Sequence[tuple[str, bytes]], *, now: int) -> Iterator[Taken]:
-    answers = relay.receive_many([data for _, data in batch], now=now) if batch else ()
+def _receive(relay: Relay, batch: Sequence[tuple[str, bytes]], *, clock: Clock) -> Iterator[Taken]:
+    datas = [data for _, data in batch]
+    answers = relay.receive_many(datas, now=clock.now, doubtful=clock.doubtful) if batch else ()
     for (place, _), answer in zip(batch, answers, strict=True):
         if isinstance(answer, InvalidItem):
             yield Taken(Fate.REFUSED, place, str(answer))

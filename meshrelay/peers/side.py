@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import ParamSpec, Protocol, TypeVar
 
 from meshrelay.core import order
-from meshrelay.core.envelope import Header
 from meshrelay.core.clock import Clock
+from meshrelay.core.envelope import Header
 from meshrelay.errors import InvalidItem
 from meshrelay.index import Index
 from meshrelay.peers.wire import Answer, fitting
@@ -97,22 +97,22 @@ class OurSide:
         """Return keys and items that fit into one batch, in the order asked, and how many of the keys that settles."""
         return await self.read(self._items, keys)
 
-    async def choose(self, claims: Sequence[Header | None]) -> tuple[list[Answer], list[int]]:
+    async def choose(self, offer: Sequence[tuple[bytes, Header | None]]) -> tuple[list[Answer], list[int]]:
         """Answer an offer: what is new here and would be taken, and in which order it should come."""
-        held = await self.read(self.relay.store.by_key, [claim.key for claim in claims if claim is not None])
-        answers = [self._wants(claim, held) for claim in claims]
+        held = await self.read(self.relay.store.by_key, [key for key, _ in offer])
+        answers = [self._wants(key, claim, held) for key, claim in offer]
         wanted = [
             (order.carried(claim, matters=self.matters(claim)), place)
-            for place, (claim, answer) in enumerate(zip(claims, answers, strict=True))
+            for place, ((_, claim), answer) in enumerate(zip(offer, answers, strict=True))
             if claim is not None and answer is Answer.NEW
         ]
         return answers, [place for _, place in sorted(wanted)]
 
-    def _wants(self, claim: Header | None, held: dict[bytes, Header]) -> Answer:
+    def _wants(self, key: bytes, claim: Header | None, held: dict[bytes, Header]) -> Answer:
+        if key in held:
+            return Answer.KNOWN
         if claim is None:
             return Answer.DECLINED  # of a kind that is unknown here
-        if claim.key in held:
-            return Answer.KNOWN
         return Answer.DECLINED if self.declines(claim) else Answer.NEW
 
     def _items(self, keys: Sequence[bytes]) -> tuple[list[tuple[bytes, bytes]], int]:

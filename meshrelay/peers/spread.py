@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from meshrelay.core.clock import AGREEMENT
 from meshrelay.core.envelope import Header, ItemClass
 from meshrelay.errors import PeerFault, PeerUnreachable, Refusal
 from meshrelay.index import PeerView
@@ -98,6 +99,8 @@ class _Neighbour:
     failures: int = 0
     answered: float | None = None
     """Moment of its last answer, by the loop's clock; `last_contact` and `settled_at` by the relay's."""
+    agrees: bool = False
+    """Whether its clock and ours showed the same when it was last dialled."""
     visited: float | None = None
     greeted: float | None = None
     asked: float | None = None
@@ -180,6 +183,10 @@ class Spread:
             self._believed = beliefs
             for neighbour in self._neighbours.values():
                 neighbour.view.reconsider()
+
+    def agreeing(self) -> int:
+        """Return how many of the neighbours that this relay dialled show the time that is shown here."""
+        return sum(one.agrees and one.answered is not None for one in self._neighbours.values())
 
     def status(self) -> tuple[PeerStatus, ...]:
         """Return what is known of every neighbour, those in touch first."""
@@ -311,7 +318,10 @@ class Spread:
             self._finding.discard(address.place)
 
     async def _meet(self, link: Link) -> None:
-        await meet(self._side, link, own_id=self._identity.relay_id, port=self._server.port)
+        _, theirs = await meet(self._side, link, own_id=self._identity.relay_id, port=self._server.port)
+        neighbour = self._neighbours.get(link.relay_id)
+        if neighbour is not None:
+            neighbour.agrees = abs(theirs - self._side.now) <= AGREEMENT
 
     async def _hear_visits(self) -> None:
         async for visit in self._server.visits():
@@ -410,11 +420,11 @@ class Spread:
         return neighbour.patience * _dice.uniform(0.75, 1.25)
 
     async def _exchange(self, neighbour: _Neighbour) -> None:
-        urgent_first = neighbour.settled_at is None or neighbour.failures > 0
+        slow_start = neighbour.settled_at is None or neighbour.failures > 0
 
         async def both_ways(link: Link) -> ExchangeReport:
             async with self._exchanges:
-                report = await exchange(self._side, link, neighbour.view, urgent_first=urgent_first)
+                report = await exchange(self._side, link, neighbour.view, slow_start=slow_start)
             if self._discovery is not None and report.trouble is None:
                 await self._ask_for_others(neighbour, link)
             return report

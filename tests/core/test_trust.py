@@ -9,7 +9,8 @@ import pytest
 from meshrelay.core.bulletin import ACTS_FOR, MsgType
 from meshrelay.core.envelope import Header, ItemClass, Kind, SignedItem
 from meshrelay.core.statements import Revocation
-from meshrelay.core.trust import Anchor, Author, Clock, How, Standing, TrustView, Verdict, verdict
+from meshrelay.core.clock import Clock
+from meshrelay.core.trust import Anchor, Author, How, Standing, TrustView, Verdict, verdict
 from tests.strategies import NOON
 
 ME, CLINIC, STRANGER = b"m" * 32, b"c" * 32, b"s" * 32
@@ -170,6 +171,10 @@ def test_one_message_split_into_two_bulletins_is_cancelled_whole() -> None:
 def test_an_update_in_two_parts_does_not_end_itself() -> None:
     parts = [updates("part one", "cap 1", alias="cap 2"), updates("part two", "cap 1", alias="cap 2")]
     assert standings(parts) == [Standing.LIVE, Standing.LIVE]
+
+
+def test_an_update_that_names_its_own_message_does_not_end_itself() -> None:
+    assert standings([updates("update", "cap 1", "cap 2", alias="cap 2")]) == [Standing.LIVE]
 
 
 @pytest.mark.parametrize("act", [updates, cancels])

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from meshrelay.core.clock import Clock
 from meshrelay.interop import carry
 from meshrelay.interop.intake import Fate, Taken, take_in
 from meshrelay.keyring import Keyring, OwnKey
@@ -34,7 +35,7 @@ def no_key() -> OwnKey:
 
 
 def taken(relay: Relay, data: bytes) -> list[Taken]:
-    return list(take_in(relay, io.BytesIO(data), now=NOW, key=no_key))
+    return list(take_in(relay, io.BytesIO(data), clock=Clock(NOW), key=no_key))
 
 
 def carried(items: list[bytes]) -> bytes:

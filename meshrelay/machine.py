@@ -1,0 +1,22 @@
+"""What this computer says of itself: whether its clock is kept right by something better than its battery.
+
+Not here: what follows from it (core.clock).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import sys
+
+_UNSYNCHRONISED = 5  # TIME_ERROR of adjtimex(2): nobody disciplines this clock
+_TIMEX_SIZE = 512  # struct timex takes 208 bytes or fewer; what is asked with modes = 0 is only read
+
+
+def clock_is_synchronised() -> bool:
+    """Tell whether the kernel says that its clock is disciplined (adjtimex(2)); False where it cannot be asked."""
+    if sys.platform != "linux":
+        return False
+    libc = ctypes.CDLL(ctypes.util.find_library("c") or "libc.so.6", use_errno=True)
+    state: int = libc.adjtimex(ctypes.create_string_buffer(_TIMEX_SIZE))
+    return 0 <= state < _UNSYNCHRONISED
