@@ -34,6 +34,7 @@ _COMMANDS = {
     "trust": "meshrelay.cli.trust:trust",
     "peers": "meshrelay.cli.peers:peers",
     "status": "meshrelay.cli.peers:status",
+    "config": "meshrelay.cli.config:config",
 }
 
 
