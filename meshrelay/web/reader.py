@@ -18,7 +18,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from meshrelay import __version__
-from meshrelay.core.clock import Clock
+from meshrelay.core.clock import AGREEMENT, Clock
 from meshrelay.core.trust import Author, Standing
 from meshrelay.errors import NotFound
 from meshrelay.relay import TAKEN_BACK, Lane, Listing, Query, Relay, RelayStatus, Shown
@@ -39,7 +39,7 @@ UNKNOWN_ON_FRONT: Final = 10
 GONE_ON_FRONT: Final = 8
 ON_PAGE: Final = 50
 MOST_FOUND: Final = 50
-_KEPT_SECONDS: Final = 10
+_KEPT_SECONDS: Final = 20
 _MOST_KEPT: Final = 64
 _SILENT_SECONDS: Final = 3 * 86400
 
@@ -263,8 +263,10 @@ def _languages(lists: Front, page: Page) -> list[str]:
 
 def _warnings(status: RelayStatus, clock: Clock, words: Words) -> list[str]:
     found = []
-    if clock.doubtful:
+    if clock.doubtful or clock.behind > AGREEMENT:
         found.append(words["doubtful"])
+    elif clock.behind > AGREEMENT:
+        found.append(words["behind"])
     last = status.last_exchange or status.started
     if not status.in_touch and clock.now - last > _SILENT_SECONDS:
         found.append(words["alone"])

@@ -94,14 +94,14 @@ class Place:
     def put(self, *items: SignedItem, received: int = NOW - 600) -> None:
         self.relay.store.put_many(items, received=received)
 
-    def reader(self) -> Reader:
+    def reader(self, status: Callable[[], RelayStatus] | None = None) -> Reader:
         return make_reader(
             relay=self.relay,
             clock=lambda: Clock(self.now, doubtful=self.doubtful),
             read=on_thread,
             write=on_thread,
             settings=self.settings,
-            status=self.status,
+            status=status or self.status,
         )
 
     def status(self) -> RelayStatus:
