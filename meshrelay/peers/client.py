@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -40,10 +41,16 @@ _REQUEST = 120.0  # seconds for one request and its reply
 _EXCHANGE = 900.0  # seconds for an exchange; the next one goes on from there
 _HOST = "relay.invalid"  # what HTTP calls every relay (RFC 2606); names and addresses stay out of it
 
-_BLIND = 16  # so few items are fetched without asking for their summaries
+_FEW = 16  # so few items are fetched without asking for their summaries
+_DEFLATED = 3  # to one: how much a batch shrinks
 _FAULTS = 3
-_URGENT = (ItemClass.KEYS, ItemClass.CORRECTION, ItemClass.GRAVE)
-_URGENT_BUDGET = 16 * 1024
+_ALL = tuple(range(reconcile.CLASSES))
+_SLOW_START = (
+    ((ItemClass.KEYS, ItemClass.CORRECTION, ItemClass.GRAVE), 16 * 1024),
+    (_ALL, 16 * 1024),
+    (_ALL, 64 * 1024),
+)
+"""Classes and bytes of the first rounds with a relay that was not met lately; the last one has no limit."""
 
 
 @dataclass(slots=True)
@@ -114,13 +121,7 @@ class Link:
     async def summaries(self, keys: Sequence[bytes]) -> list[Header | None]:
         """Ask what stands behind these keys; None for what is gone."""
         body, _ = await self._request("POST", "summaries", wire.pack_keys(keys), limit=wire.MAX_SUMMARIES)
-        claims = _understood(lambda: wire.unpack_summaries(body))
-        if len(claims) != len(keys):
-            raise PeerFault("not one summary a key")
-        for key, claim in zip(keys, claims, strict=True):
-            if claim is not None and claim.key != key:
-                raise PeerFault("a summary of another item than asked for")
-        return claims
+        return _understood(lambda: wire.unpack_summaries(body, keys))
 
     async def fetch(self, keys: Sequence[bytes]) -> Batch:
         """Fetch the items of these keys, or the first of them; a batch that was cut off holds what came whole."""
@@ -136,7 +137,7 @@ class Link:
     async def offer(self, headers: Sequence[Header]) -> tuple[list[Answer], list[int]]:
         """Offer items; return the answers, and the positions of those wanted, in the order wanted."""
         body, _ = await self._request(
-            "POST", "offer", wire.pack_summaries(headers), limit=4 * len(headers), content_type=wire.SUMMARIES
+            "POST", "offer", wire.pack_offer(headers), limit=4 * len(headers), content_type=wire.OFFER
         )
         return _understood(lambda: wire.unpack_choice(body, offered=len(headers)))
 
@@ -163,8 +164,8 @@ class Link:
             async with self._session.request(
                 method,
                 URL.build(scheme="https", host=_HOST, port=self._port, path=f"/mesh/v1/{path}"),
-                data=body,
-                headers={"Content-Type": content_type},
+                data=_slices(body) if len(body) > wire.SLICE else body,
+                headers={"Content-Type": content_type, "Content-Length": str(len(body))},
                 ssl=self._identity.client,
                 server_hostname="0.0.0.0",  # noqa: S104  # an address, so that no name is sent in the clear
                 allow_redirects=False,
@@ -180,6 +181,11 @@ class Link:
             raise PeerFault("another relay answers there than expected") from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise _CutOff(_words(error), bytes(reply)) from error
+
+
+async def _slices(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), wire.SLICE):
+        yield body[start : start + wire.SLICE]
 
 
 class _CutOff(PeerUnreachable):
@@ -225,6 +231,16 @@ def _check_status(status: int) -> None:
         raise PeerFault(f"the relay answers {status}")
 
 
+def _within(headers: Sequence[Header], budget: int | None) -> int:
+    """Return how many of these items go into a budget of bytes."""
+    if budget is None:
+        return len(headers)
+    for count, total in enumerate(accumulate(header.size for header in headers)):
+        if total > budget * _DEFLATED:
+            return count
+    return len(headers)
+
+
 def _understood(read: Callable[[], T]) -> T:
     try:
         return read()
@@ -266,23 +282,25 @@ async def meet(side: OurSide, link: Link, *, own_id: bytes, port: int) -> tuple[
     return answer
 
 
-async def exchange(side: OurSide, link: Link, view: PeerView, *, urgent_first: bool = True) -> ExchangeReport:
+async def exchange(side: OurSide, link: Link, view: PeerView, *, slow_start: bool = True) -> ExchangeReport:
     """Exchange with the relay at the other end of an open link, both ways, and report what was done.
 
     Raises PeerUnreachable or PeerFault when nothing could begin; what goes wrong later is in the report.
-    `urgent_first` spends a small round on the urgent classes before the rest is even compared: for a peer that was not
-    met lately, when nobody knows how long the link will last.
+    `slow_start` is for a relay that was not met lately, when nobody knows how long the link will last: a few kilobytes
+    for the urgent classes come first, then a few for all of them, then more. Whenever it breaks, something has arrived.
     """
     work = _Exchange(side, link, view)
     try:
         async with asyncio.timeout(_EXCHANGE):
-            if urgent_first:
-                await work.settle(classes=_URGENT, budget=_URGENT_BUDGET)
+            for classes, budget in (*_SLOW_START, (_ALL, None)) if slow_start else [(_ALL, None)]:
+                settled = await work.settle(classes=classes, budget=budget) and classes == _ALL
                 await work.offer_what_matters()
-            settled = await work.settle()
-            await work.offer_what_matters()
-            await work.carry_the_rest()
-            work.report.settled = settled
+                if classes == _ALL:
+                    # Until all is known, a quarter of the bytes for what does not matter here.
+                    await work.carry_the_rest(budget=None if settled or budget is None else budget // 4)
+                if settled:
+                    work.report.settled = True
+                    break
     except (PeerFault, PeerUnreachable) as error:
         if not work.report.rounds:
             raise
@@ -318,11 +336,15 @@ class _Exchange:
         self._have: list[bytes] = []
         self._rest: list[Header] = []
 
-    async def settle(self, *, classes: Sequence[int] = range(reconcile.CLASSES), budget: int | None = None) -> bool:
-        """Find the difference, and fetch of each class what matters here as soon as it is settled."""
+    async def settle(self, *, classes: Sequence[int], budget: int | None) -> bool:
+        """Find the difference, and fetch what matters here as soon as its class is settled; tell whether all is known.
+
+        Under a budget, which may end before a class is settled, at once.
+        """
         held = self._side.index.keys
+        view = await self._side.read(self._view.keys, held)
         work = Reconciliation(
-            await self._side.read(self._view.keys, held),
+            view.changed(add=self._done) if self._done else view,
             salt=secrets.token_bytes(reconcile.SALT_SIZE),
             now=self._side.now,
             classes=classes,
@@ -340,8 +362,8 @@ class _Exchange:
             need += found.need
             self.report.rounds += 1
             unsettled = reconcile.CLASSES if work.unsettled is None else work.unsettled
-            await self._need([key for key in need if key[0] < unsettled])
-        await self._need(need)
+            known = [key for key in need if key[0] < unsettled + (budget is not None)]
+            await self._need(known, few=_FEW if budget is None else 0)
         self._have = [key for key in have if key not in self._given]
         return work.settled
 
@@ -351,16 +373,20 @@ class _Exchange:
         self._rest = [header for header in headers if not self._side.matters(header)]
         await self.offer([header for header in headers if self._side.matters(header)])
 
-    async def carry_the_rest(self) -> None:
-        """Fetch and then offer what does not matter here."""
-        later, self._later = self._later, []
-        await self._fetch([claim.key for claim in self._sorted(later)])
-        await self.offer(self._rest)
+    async def carry_the_rest(self, *, budget: int | None) -> None:
+        """Fetch and then offer what does not matter here, about `budget` bytes of it each way."""
+        later = self._sorted(self._later)
+        now = later[: _within(later, budget)]
+        self._later = later[len(now) :]
+        await self._fetch([claim.key for claim in now])
+        rest = self._sorted(self._rest)
+        await self.offer(rest[: _within(rest, budget)])
 
-    async def _need(self, keys: Iterable[bytes]) -> None:
+    async def _need(self, keys: Iterable[bytes], *, few: int) -> None:
+        """Fetch what matters here of these, and note the others; `few` of them or less are fetched without choosing."""
         wanted = [key for key in keys if key not in self._done]
         self._done.update(wanted)
-        if len(wanted) <= _BLIND:
+        if len(wanted) <= few:
             # In key order the newest of a class are last.
             await self._fetch(sorted(wanted, key=lambda key: (key[0], -int.from_bytes(key[1:], "big"))))
             return

@@ -226,6 +226,8 @@ class PeerServer:
             if request.transport is not None:
                 request.transport.abort()
             raise web.HTTPRequestTimeout from None
+        except ConnectionError:
+            return _refusal(400, "the connection was cut")
 
     async def _checked(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         try:
@@ -265,18 +267,27 @@ class PeerServer:
         keys = wire.unpack_keys(await _body(request, wire.KEY_SIZE * wire.MAX_ITEMS))
         return _reply(wire.pack_summaries(await self._side.summaries(keys)), wire.SUMMARIES)
 
-    async def _items(self, request: web.Request) -> web.Response:
+    async def _items(self, request: web.Request) -> web.StreamResponse:
         keys = wire.unpack_keys(await _body(request, wire.KEY_SIZE * wire.MAX_ITEMS))
         self._hear(request)
         items, settled = await self._side.items(keys)
-        response = _reply(await asyncio.to_thread(wire.pack_items, [data for _, data in items]), wire.BATCH)
-        response.headers[wire.ANSWERED] = str(settled)
+        batch = await asyncio.to_thread(wire.pack_items, [data for _, data in items])
+        response = web.StreamResponse(headers={wire.ANSWERED: str(settled), "Content-Type": wire.BATCH})
+        response.content_length = len(batch)
+        await response.prepare(request)
+        for start in range(0, len(batch), wire.SLICE):
+            await response.write(batch[start : start + wire.SLICE])
         return response
 
     async def _given_items(self, request: web.Request) -> web.Response:
         if request.content_type != wire.BATCH:
             return _refusal(415, f"items come as {wire.BATCH}")
-        items = wire.unpack_items(await _body(request, wire.MAX_DEFLATED))
+        body = bytearray()
+        try:
+            items = wire.unpack_items(await _body(request, wire.MAX_DEFLATED, into=body))
+        except ConnectionError:
+            # What came whole is kept, though nobody waits for the answer.
+            items = wire.whole_items(bytes(body))
         if not items:
             return _refusal(400, "no items in the body")
         if not self._may(self._given, request, len(items)):
@@ -285,11 +296,11 @@ class PeerServer:
         return _reply(bytes(one.answer for one in taken))
 
     async def _offer(self, request: web.Request) -> web.Response:
-        if request.content_type != wire.SUMMARIES:
-            return _refusal(415, f"offers come as {wire.SUMMARIES}")
-        claims = wire.unpack_summaries(await _body(request, wire.MAX_SUMMARIES))
-        answers, wanted = await self._side.choose(claims)
-        self._side.note([claim.key for claim in claims if claim is not None], relay_id_of(_transport(request)))
+        if request.content_type != wire.OFFER:
+            return _refusal(415, f"offers come as {wire.OFFER}")
+        offer = wire.unpack_offer(await _body(request, wire.MAX_SUMMARIES))
+        answers, wanted = await self._side.choose(offer)
+        self._side.note([key for key, _ in offer], relay_id_of(_transport(request)))
         return _reply(wire.pack_choice(answers, wanted))
 
     async def _peers(self, request: web.Request) -> web.Response:
@@ -309,11 +320,11 @@ class PeerServer:
         return budget.take(source_of(_host(_transport(request))), amount, moment=moment)
 
 
-async def _body(request: web.Request, limit: int) -> bytes:
-    """Read a body of at most `limit` bytes from a sender that keeps up the slowest rate."""
+async def _body(request: web.Request, limit: int, *, into: bytearray | None = None) -> bytes:
+    """Read a body of at most `limit` bytes from a sender that keeps up the slowest rate, into `into` as it comes."""
     if request.content_length is not None and request.content_length > limit:
         raise web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=request.content_length)
-    body = bytearray()
+    body = bytearray() if into is None else into
     loop = asyncio.get_running_loop()
     began = loop.time()
     try:

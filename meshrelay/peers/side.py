@@ -17,7 +17,7 @@ from meshrelay.core.envelope import Header
 from meshrelay.errors import InvalidItem
 from meshrelay.index import Index
 from meshrelay.peers.wire import Answer, fitting
-from meshrelay.relay import Outcome, Receipt, Relay, declines
+from meshrelay.relay import Outcome, Receipt, Relay
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -67,7 +67,7 @@ class OurSide:
     def declines(self, header: Header) -> str:
         """Return why an item would not be taken here, or an empty text."""
         clock = self._clock()
-        return declines(header, self.relay.trust, now=clock.now, doubtful=clock.doubtful)
+        return self.relay.declines(header, now=clock.now, doubtful=clock.doubtful)
 
     def holders(self, key: bytes) -> frozenset[bytes]:
         """Return the relays that are known to have an item, because they gave, offered or took it."""

@@ -22,6 +22,7 @@ ANSWERED = "Meshrelay-Answered"
 """Response header: how many of the keys asked for a batch settles, missing ones counted."""
 BATCH = "application/meshrelay-batch+deflate"
 SUMMARIES = "application/meshrelay-summaries+deflate"
+OFFER = "application/meshrelay-offer+deflate"
 MESSAGE = "application/octet-stream"
 
 MAX_ITEMS = 250
@@ -30,15 +31,18 @@ MAX_BATCH = 1024 * 1024
 """The most bytes of items in one body, inflated; a body also holds one item at least."""
 MAX_DEFLATED = MAX_BATCH + MAX_BATCH // 512
 MAX_PLACES = 32
+SLICE = 4096
+"""Bytes handed to TLS at a time: a record counts only once it has come whole, and the link may break."""
 FIRST_CHUNK = 64
 """Items in the first chunks of an exchange, so that what matters most does not wait for the rest."""
 
 _HELLO = struct.Struct(">BHQ")
-_SUMMARY = struct.Struct(">24s32s32sBBI")
+_SUMMARY = struct.Struct(">32s32sBBI")
 _KINDS = (Kind.BULLETIN, Kind.REVOCATION)
 _URGENCIES = tuple(Urgency)
 _NONE = 255
-MAX_SUMMARIES = 2 * MAX_ITEMS * _SUMMARY.size
+MAX_SUMMARIES = 2 * MAX_ITEMS * (KEY_SIZE + _SUMMARY.size)
+"""The most bytes of summaries or an offer, deflated, in one body."""
 _NO_TARGET = bytes(32)
 _INDEX = struct.Struct(">H")
 
@@ -90,26 +94,44 @@ def pack_summaries(headers: Iterable[Header | None]) -> bytes:
     return zlib.compress(b"".join(map(_summary, headers)), 1)
 
 
+def unpack_summaries(data: bytes, keys: Sequence[bytes]) -> list[Header | None]:
+    """Read the summaries of these keys, in their order."""
+    raw = inflate(data, _SUMMARY.size * MAX_ITEMS)
+    if len(raw) != _SUMMARY.size * len(keys):
+        raise InvalidMessage("not one summary a key")
+    return [_claim(key, *fields) for key, fields in zip(keys, _SUMMARY.iter_unpack(raw), strict=True)]
+
+
+def pack_offer(headers: Sequence[Header]) -> bytes:
+    """Put down the keys of items, and then their summaries."""
+    return zlib.compress(b"".join([*(header.key for header in headers), *map(_summary, headers)]), 1)
+
+
+def unpack_offer(data: bytes) -> list[tuple[bytes, Header | None]]:
+    """Read the keys and summaries of at least one and at most MAX_ITEMS items."""
+    raw = inflate(data, (KEY_SIZE + _SUMMARY.size) * MAX_ITEMS)
+    count, rest = divmod(len(raw), KEY_SIZE + _SUMMARY.size)
+    if rest:
+        raise InvalidMessage("not an offer")
+    keys = unpack_keys(raw[: KEY_SIZE * count])
+    return [
+        (key, _claim(key, *it)) for key, it in zip(keys, _SUMMARY.iter_unpack(raw[KEY_SIZE * count :]), strict=True)
+    ]
+
+
 def _summary(header: Header | None) -> bytes:
     if header is None:
         return bytes(_SUMMARY.size)
     urgency = _URGENCIES.index(header.urgency) if header.urgency is not None else _NONE
     subject = header.targets[0] if header.kind is not Kind.BULLETIN and header.targets else _NO_TARGET
-    return _SUMMARY.pack(header.key, header.author, subject, _KINDS.index(header.kind), urgency, header.size)
-
-
-def unpack_summaries(data: bytes) -> list[Header | None]:
-    """Read summaries as headers that are claims: only what a summary holds is filled in, and ids are the first half.
-
-    An item of a kind that is unknown here becomes None.
-    """
-    raw = inflate(data, _SUMMARY.size * MAX_ITEMS)
-    if not raw or len(raw) % _SUMMARY.size:
-        raise InvalidMessage("not a list of summaries")
-    return [_claim(*fields) for fields in _SUMMARY.iter_unpack(raw)]
+    return _SUMMARY.pack(header.author, subject, _KINDS.index(header.kind), urgency, header.size)
 
 
 def _claim(key: bytes, author: bytes, subject: bytes, kind: int, urgency: int, size: int) -> Header | None:
+    """Return a header that is a claim: only what a summary holds is filled in, and the id is its first half.
+
+    None stands for an item that is not there, or of a kind that is unknown here.
+    """
     if size == 0 or kind >= len(_KINDS):
         return None
     return Header(

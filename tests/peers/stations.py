@@ -16,10 +16,10 @@ import pytest
 
 from meshrelay.core.admission import sign
 from meshrelay.core.bulletin import Bulletin, Chain, MsgType, Severity, Text, Urgency
+from meshrelay.core.clock import Clock
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.keys import SigningKey
 from meshrelay.core.statements import Revocation
-from meshrelay.core.clock import Clock
 from meshrelay.core.trust import Anchor
 from meshrelay.index import Index, PeerView
 from meshrelay.keyring import Keyring
@@ -213,12 +213,12 @@ class Station:
     def ids(self) -> set[bytes]:
         return {header.id for header in self.relay.store.by_key(self.index.keys).values()}
 
-    async def visit(self, other: Station, *, urgent_first: bool = False) -> ExchangeReport:
+    async def visit(self, other: Station, *, slow_start: bool = False) -> ExchangeReport:
         """Exchange with another station, with the memory of earlier visits, and let both indexes follow."""
         async with Link(self.identity, ["127.0.0.1"], other.port, other.relay_id) as link:
             await meet(self.side, link, own_id=self.relay_id, port=self.port)
             view = self.views.setdefault(other.relay_id, PeerView())
-            report = await exchange(self.side, link, view, urgent_first=urgent_first)
+            report = await exchange(self.side, link, view, slow_start=slow_start)
         self.settle()
         other.settle()
         return report

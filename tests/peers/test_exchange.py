@@ -25,8 +25,8 @@ async def test_an_empty_relay_asks_for_everything_and_a_full_one_gives_everythin
     a, b, c = stations
     everything = bulletins(700)
     a.holds(everything)
-    assert (await b.visit(a, urgent_first=True)).received == 700
-    assert (await a.visit(c, urgent_first=True)).sent == 700
+    assert (await b.visit(a, slow_start=True)).received == 700
+    assert (await a.visit(c, slow_start=True)).sent == 700
     assert a.ids() == b.ids() == c.ids() == {item.id for item in everything}
 
 
@@ -82,12 +82,12 @@ async def test_what_matters_here_comes_first_then_what_is_grave(stations: list[S
     rest = bulletins(300, by=3)
     b.holds([*rest, *grave, *known])
     cursor = a.relay.store.keys()[1]
-    await a.visit(b, urgent_first=True)
+    await a.visit(b, slow_start=True)
     order = [change.id for change in a.relay.store.changes(cursor).rows]
     assert order[0] == known[-1].id
-    assert set(order[1:31]) == {item.id for item in known[:-1]}
-    assert set(order[31:71]) == {item.id for item in grave}
-    assert set(order[71:]) == {item.id for item in rest}
+    places = {item: place for place, item in enumerate(order)}
+    assert max(places[item.id] for item in known) < 90  # a quarter of the bytes may be others' meanwhile
+    assert max(places[item.id] for item in grave) < min(places[item.id] for item in rest)
 
 
 async def test_a_wrong_pin_ends_it_before_anything_is_said(stations: list[Station]) -> None:

@@ -58,11 +58,11 @@ FLAWS = [
      {"Content-Type": wire.BATCH, "Content-Encoding": "gzip"}, 415),
     ("a message with a content encoding", "POST", "reconcile", b"x", {"Content-Encoding": "deflate"}, 415),
     ("an unknown content encoding", "POST", "hello", b"x", {"Content-Encoding": "x"}, 415),
-    ("an offer without its type", "POST", "offer", wire.pack_summaries([None]), {}, 415),
-    ("an offer that is none", "POST", "offer", b"junk", {"Content-Type": wire.SUMMARIES}, 400),
+    ("an offer without its type", "POST", "offer", wire.pack_offer([bulletin(1).header]), {}, 415),
+    ("an offer that is none", "POST", "offer", b"junk", {"Content-Type": wire.OFFER}, 400),
     ("an offer that is a bomb", "POST", "offer", zlib.compress(bytes(9_000_000)),
-     {"Content-Type": wire.SUMMARIES}, 400),
-    ("an empty offer", "POST", "offer", zlib.compress(b""), {"Content-Type": wire.SUMMARIES}, 400),
+     {"Content-Type": wire.OFFER}, 400),
+    ("an empty offer", "POST", "offer", zlib.compress(b""), {"Content-Type": wire.OFFER}, 400),
     ("another path", "POST", "nothing", b"", {}, 404),
     ("another method", "GET", "items", b"", {}, 405),
     ("deleting", "DELETE", "items", b"", {}, 405),
@@ -95,7 +95,7 @@ async def test_random_bytes_never_make_a_500(station: Station, caller: aiohttp.C
             body = zlib.compress(body)
         path = dice.choice(["hello", "reconcile", "summaries", "items", "offer"])
         method = dice.choice(["POST", "PUT"])
-        kind = dice.choice([wire.BATCH, wire.SUMMARIES, wire.MESSAGE, "text/plain; charset=\xff"])
+        kind = dice.choice([wire.BATCH, wire.OFFER, wire.MESSAGE, "text/plain; charset=\xff"])
         async with caller.request(method, url(station, path), data=body, headers={"Content-Type": kind}) as response:
             assert 400 <= response.status < 500 or response.status == 200, (method, path, body)
     station.settle()
@@ -120,8 +120,8 @@ async def test_an_offer_is_answered_with_what_is_wanted_most_pressing_first(
     station.knows(2)
     items = [bulletin(1), bulletin(2), bulletin(3, by=2)]
     station.holds(items[:1])
-    body = wire.pack_summaries([item.header for item in items])
-    async with caller.post(url(station, "offer"), data=body, headers={"Content-Type": wire.SUMMARIES}) as response:
+    body = wire.pack_offer([item.header for item in items])
+    async with caller.post(url(station, "offer"), data=body, headers={"Content-Type": wire.OFFER}) as response:
         answers, wanted = wire.unpack_choice(await response.read(), offered=3)
     assert answers == [wire.Answer.KNOWN, wire.Answer.NEW, wire.Answer.NEW]
     assert wanted == [2, 1]

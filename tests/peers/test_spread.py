@@ -43,6 +43,12 @@ async def test_a_given_relay_is_dialled_and_both_end_up_equal(stations: list[Sta
     assert (there.settled_at, there.error) == (a.now, "")
 
 
+async def ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait until it has closed what it opened."""
+    task.cancel()
+    await asyncio.wait([task])
+
+
 async def test_relays_on_one_network_find_each_other_without_being_told(stations: list[Station]) -> None:
     kind = f"_mr-{secrets.token_hex(4)}._tcp.local."
     async with asyncio.timeout(30), AsyncExitStack() as stack:
@@ -51,7 +57,7 @@ async def test_relays_on_one_network_find_each_other_without_being_told(stations
             discovery = Discovery(station.port, service_type=kind, interfaces=["127.0.0.1"])
             spreads.append(await stack.enter_async_context(station.in_touch(discovery=discovery)))
             hearing = asyncio.create_task(discovery.run())
-            stack.callback(hearing.cancel)
+            stack.push_async_callback(ended, hearing)
         async with asyncio.timeout(3):
             await asyncio.gather(*(until_connected(spread, 2) for spread in spreads))
         news = bulletin(1)

@@ -35,13 +35,27 @@ def test_a_hello_comes_back_and_another_version_does_not() -> None:
 
 
 def test_a_summary_says_what_a_receiver_needs_to_choose() -> None:
-    claim, statement, missing = wire.unpack_summaries(wire.pack_summaries([HEADER, REVOCATION, None]))
+    packed = wire.pack_summaries([HEADER, REVOCATION, None])
+    claim, statement, missing = wire.unpack_summaries(packed, [HEADER.key, REVOCATION.key, b"k" * 24])
     assert claim is not None
     assert (claim.key, claim.author, claim.urgency, claim.size) == (HEADER.key, HEADER.author, HEADER.urgency, 700)
     assert statement is not None
     assert statement.kind is Kind.REVOCATION
     assert statement.targets == (b"s" * 32,)
     assert missing is None
+    with pytest.raises(InvalidMessage):
+        wire.unpack_summaries(packed, [HEADER.key, REVOCATION.key])
+
+
+def test_an_offer_is_keys_and_summaries() -> None:
+    (key, claim), (_, statement) = wire.unpack_offer(wire.pack_offer([HEADER, REVOCATION]))
+    assert claim is not None
+    assert key == claim.key == HEADER.key
+    assert statement is not None
+    assert statement.author == REVOCATION.author
+    for flaw in ([], [HEADER, HEADER], [HEADER] * 251):
+        with pytest.raises(InvalidMessage):
+            wire.unpack_offer(wire.pack_offer(flaw))
 
 
 def test_keys_come_back_and_none_twice() -> None:
@@ -114,7 +128,8 @@ def test_any_bytes_give_a_value_or_an_invalid_message(data: bytes, count: int) -
     for read in (
         lambda: wire.unpack_hello(data),
         lambda: wire.unpack_keys(data),
-        lambda: wire.unpack_summaries(deflated),
+        lambda: wire.unpack_summaries(deflated, [bytes(24)] * count),
+        lambda: wire.unpack_offer(deflated),
         lambda: wire.unpack_choice(data, offered=count),
         lambda: wire.unpack_answers(data, given=count),
         lambda: wire.unpack_items(data),
