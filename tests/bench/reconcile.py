@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from time import perf_counter
 
 from meshrelay.core.reconcile import Keys, Reconciliation, answer, cost
@@ -92,12 +93,12 @@ def _parts(count: int) -> Iterator[tuple[str, float]]:
     yield "the index from the store's keys", _timed(lambda: Index(common.buffer))
     for number in (1, 250, 5_000):
         rows = [Change(key, key[8:], gone=False) for key in made_keys(number, seed=7)]
-        yield f"{number:,} new keys into the index", _timed(lambda rows=rows: Index.apply(_copy(index), rows))
+        yield f"{number:,} new keys into the index", _timed(partial(_applied, index, rows))
     made = PeerView()
     made.decline(made_keys(5_000, seed=8))
     made.refuse(list(common)[:5_000])
     more = iter(common)
-    yield "a view that differs by 10,000, made", _timed(lambda: (made.decline([next(more)]), made.keys(common)))
+    yield "a view that differs by 10,000, made", _timed(lambda: _remade(made, next(more), common))
     yield "a view that differs by 10,000, again", _timed(lambda: made.keys(common))
     work = Reconciliation(Keys.of(made_keys(count, seed=9, newest=NOW - DAY)), salt=SALT, now=NOW)
     message = work.message() or b""
@@ -109,6 +110,15 @@ def _copy(index: Index) -> Index:
     twin = Index()
     twin._keys = index.keys
     return twin
+
+
+def _applied(index: Index, rows: Sequence[Change]) -> None:
+    _copy(index).apply(rows)
+
+
+def _remade(view: PeerView, declined: bytes, common: Keys) -> Keys:
+    view.decline([declined])
+    return view.keys(common)
 
 
 def _timed(work: Callable[[], object]) -> float:
