@@ -27,10 +27,10 @@ from meshrelay.core.bulletin import (
     Text,
     Urgency,
 )
+from meshrelay.core.clock import Clock
 from meshrelay.core.envelope import SignedItem, open_envelope, seal
 from meshrelay.core.keys import digits
 from meshrelay.core.statements import Revocation
-from meshrelay.core.clock import Clock
 from meshrelay.core.trust import Anchor, Author, How, Standing
 from meshrelay.errors import InvalidItem, NotFound, Reason, Refusal, StoreFull
 from meshrelay.keyring import Keyring
@@ -48,6 +48,8 @@ from meshrelay.relay import (
     withdrawal,
 )
 from meshrelay.store import Store
+from tests.bench.relay import held_memory
+from tests.processes import made_items
 from tests.store.making import Author as Writer
 
 NOON = 1_760_000_000
@@ -207,6 +209,12 @@ def test_without_room_an_item_is_declined_and_what_is_held_stays_known(tmp_path:
     again = relay.receive_many([items[0].data, large.data], now=NOON)
     assert again == (Receipt(Outcome.KNOWN, items[0].header), Receipt(Outcome.DECLINED, large.header, "room"))
     relay.close()
+
+
+def test_receiving_keeps_nothing_in_memory_for_each_item(relay: Relay) -> None:
+    datas = [item.data for item in made_items(1_000, now=NOON)]
+    after_250, after_all, _ = held_memory(relay, datas)
+    assert after_all - after_250 < sum(map(len, datas)) // 4
 
 
 # Update and Cancel
@@ -511,7 +519,7 @@ def test_a_list_shows_what_was_asked_for(relay: Relay, clinic: Writer) -> None:
     alert, live = clinic.says("alert"), clinic.says("live")
     cancel = clinic.says("Cancel", msg_type=MsgType.CANCEL, acts_on=[alert.id])
     ended = clinic.says("ended", life=30)
-    coming = clinic.says("coming", sent=NOW.now + 100)
+    coming = clinic.says("coming", sent=NOW.now + DAY)
     receive(relay, alert, cancel, live, ended, coming)
     assert headlines(relay, Query()) == ["live"]
     assert headlines(relay, Query(standings=frozenset({Standing.EXPIRED}))) == ["ended"]

@@ -7,9 +7,9 @@ from itertools import permutations
 import pytest
 
 from meshrelay.core.bulletin import ACTS_FOR, MsgType
+from meshrelay.core.clock import Clock
 from meshrelay.core.envelope import Header, ItemClass, Kind, SignedItem
 from meshrelay.core.statements import Revocation
-from meshrelay.core.clock import Clock
 from meshrelay.core.trust import Anchor, Author, How, Standing, TrustView, Verdict, verdict
 from tests.strategies import NOON
 
@@ -191,8 +191,8 @@ def test_an_act_counts_until_97_days_after_it_was_signed(act: object) -> None:
 @pytest.mark.parametrize(
     ("now", "doubtful", "expected"),
     [
-        (NOON - 1, False, Standing.NOT_YET),
-        (NOON - 1, True, Standing.LIVE),
+        (NOON - DAY, False, Standing.NOT_YET),
+        (NOON - DAY, True, Standing.LIVE),
         (NOON, False, Standing.LIVE),
         (NOON + DAY - 1, False, Standing.LIVE),
         (NOON + DAY, False, Standing.EXPIRED),
@@ -288,7 +288,7 @@ def test_only_what_holds_now_and_comes_from_a_known_author_alarms() -> None:
     assert judge(ALERT, clock=Clock(NOON + DAY, doubtful=True)).alarms
     assert not judge(says("alert", author=STRANGER)).alarms
     assert not judge(ALERT, clock=Clock(NOON + DAY)).alarms
-    assert not judge(ALERT, clock=Clock(NOON - 1)).alarms
+    assert not judge(ALERT, clock=Clock(NOON - DAY)).alarms
     assert not judge(ALERT, STORY).alarms
 
 
