@@ -20,7 +20,7 @@ from meshrelay.core.admission import admit, reopen, sign
 from meshrelay.core.bulletin import ACTS_FOR, MAX_LIFE, MAX_LIVE, Bulletin, Chain, MsgType, Origin
 from meshrelay.core.clock import AGREEMENT, Clock, Evidence, floor, tell
 from meshrelay.core.envelope import Header, ItemClass, Kind, SignedItem
-from meshrelay.core.keys import digits
+from meshrelay.core.keys import codes
 from meshrelay.core.trust import Anchor, How, Standing, TrustView, Verdict, verdict
 from meshrelay.errors import InvalidItem, NotFound, Refusal, StoreFull
 from meshrelay.keyring import Keyring
@@ -270,7 +270,7 @@ class Relay:
         for place, item in enumerate(opened):
             if isinstance(item, InvalidItem):
                 answers[place] = item
-            elif reason := declines(item.header, trust, now=now, doubtful=doubtful):
+            elif reason := self.declines(item.header, now=now, doubtful=doubtful):
                 answers[place] = Receipt(Outcome.DECLINED, item.header, reason)
             else:
                 wanted.append(item)
@@ -291,6 +291,21 @@ class Relay:
         if any(item.header.item_class == ItemClass.KEYS for item in wanted):
             self.refresh()
         return tuple([answers[place] for place in range(len(datas))])
+
+    def declines(self, header: Header, *, now: int, doubtful: bool) -> str:
+        """Return why a valid item is not taken here, or an empty text; a header that a peer only claims will do too.
+
+        Until a known sender was heard nothing speaks for or against this machine's clock, so what known senders
+        signed is not too old for it: it is what tells.
+        """
+        known = header.author in self.trust.known
+        if header.author in self.trust.blocked:
+            return "block"
+        if not doubtful and not (known and not self.heard) and is_retired(header, now=now):
+            return "age"
+        if header.sent > now + FUTURE_LIMIT and not known:
+            return "time"
+        return ""
 
     # Out
 
@@ -368,13 +383,13 @@ class Relay:
 
     def _settle_waiting(self, authors: Iterable[bytes], *, now: int) -> None:
         """Turn waiting fingerprints into anchors when their keys have come."""
-        waiting = {entry.digits: entry for entry in self.local.waiting()}
+        waiting = {entry.code: entry for entry in self.local.waiting()}
         if not waiting:
             return
-        come = {author: waiting[digits(author)] for author in authors if digits(author) in waiting}
+        come = {author: waiting[code] for author in authors for code in codes(author) if code in waiting}
         for author, entry in come.items():
             self.local.add_anchor(Anchor(author, entry.petname, now, How.DIGITS))
-            self.local.remove_waiting(entry.digits)
+            self.local.remove_waiting(entry.code)
         if come:
             self.refresh()
 
@@ -434,17 +449,6 @@ def _fits(one: Shown, query: Query) -> bool:
 def _same_language(tag: str, wanted: str) -> bool:
     tag, wanted = tag.lower(), wanted.lower()
     return tag == wanted or tag.startswith(wanted + "-")
-
-
-def declines(header: Header, trust: TrustView, *, now: int, doubtful: bool = False) -> str:
-    """Return why a valid item is not taken here, or an empty text; a header that a peer only claims will do too."""
-    if header.author in trust.blocked:
-        return "block"
-    if not doubtful and is_retired(header, now=now):
-        return "age"
-    if header.sent > now + FUTURE_LIMIT and header.author not in trust.known:
-        return "time"
-    return ""
 
 
 def _try_admit(datas: Sequence[bytes]) -> list[SignedItem | InvalidItem]:

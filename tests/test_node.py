@@ -20,12 +20,14 @@ from meshrelay import folder
 from meshrelay.core.trust import Anchor
 from meshrelay.errors import AlreadyRunning, Refusal
 from meshrelay.local import Local
+from meshrelay.machine import clock_is_synchronised
 from meshrelay.node import Node, open_listener
 from meshrelay.settings import Settings, load
 from meshrelay.store import Store
 from tests.processes import author_keys, made_items
 
 NOW = 1_900_000_000
+YEAR = 365 * 86400
 LOOPBACK = {"reader": "127.0.0.1:0", "peers": "127.0.0.1:0", "desk": "127.0.0.1:0", "discovery": False}
 
 Start = Callable[..., Awaitable[Node]]
@@ -180,3 +182,77 @@ async def test_the_ports_of_the_first_start_are_kept(tmp_path: Path) -> None:
     await again.start()
     assert again.reader_addresses() == second.reader_addresses()
     await again.stop()
+
+
+# Wrong clocks
+
+
+def anchored(data: Path, count: int = 2) -> None:
+    local = Local.open(data / "local.db")
+    for number, key in enumerate(author_keys(count)):
+        local.add_anchor(Anchor(key, f"Clinic {number}", NOW))
+    local.close()
+
+
+async def front(node: Node) -> str:
+    async with aiohttp.ClientSession() as session, session.get(node.reader_addresses()[0] + "?lang=en") as answer:
+        assert answer.status == 200
+        return await answer.text()
+
+
+@pytest.mark.parametrize(
+    ("off", "standing", "words"),
+    [
+        (0, "live", ""),
+        (-2 * YEAR, "live", "The clock of this relay is behind"),
+        (2 * YEAR, "perhaps expired", "The clock of this relay may be wrong"),
+    ],
+    ids=["right", "two years slow", "two years fast"],
+)
+async def test_a_relay_with_a_wrong_clock_shows_what_holds_and_says_so(
+    off: int, standing: str, words: str, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    anchored(data)
+    node = Node(load(data, flags=LOOPBACK), clock=lambda: NOW + off)
+    await node.start()
+    try:
+        items = list(made_items(8, now=NOW, keys=2))
+        await node.write(node.relay.receive_many, [item.data for item in items], now=node.clock().now)
+        await until(lambda: len(node.index.keys) == 8 and len(node.relay.heard) == 2)
+        if node.clock().doubtful and clock_is_synchronised():
+            pytest.skip("the system vouches for this machine's clock, so no clock is doubted here")
+        document = await get_json(f"{node.reader_addresses()[0]}api/v1/bulletins?status=all")
+        assert {one["status"] for one in document["bulletins"]} == {standing}
+        page = await front(node)
+        assert words in page
+        assert ("clock of this relay" in page) == bool(words)
+    finally:
+        await node.stop()
+
+
+async def test_a_clock_that_jumps_ahead_and_back_loses_nothing(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    anchored(data)
+    machine = [NOW]
+    node = Node(load(data, flags=LOOPBACK), clock=lambda: machine[0])
+    await node.start()
+    try:
+        items = list(made_items(8, now=NOW, keys=2))
+        await node.write(node.relay.receive_many, [item.data for item in items], now=NOW)
+        for jump in (2 * YEAR, -2 * YEAR, 0):
+            machine[0] = NOW + jump
+            answers = await node.write(
+                node.relay.receive_many,
+                [item.data for item in items],
+                now=node.clock().now,
+                doubtful=node.clock().doubtful,
+            )
+            assert {str(answer.outcome) for answer in answers if not isinstance(answer, Exception)} <= {
+                "known",
+                "declined",
+            }
+        document = await get_json(f"{node.reader_addresses()[0]}api/v1/bulletins")
+        assert len(document["bulletins"]) == 8
+    finally:
+        await node.stop()

@@ -16,7 +16,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from meshrelay.core.bulletin import ACTS_FOR, MsgType
-from meshrelay.core.clock import Clock
+from meshrelay.core.clock import AGREEMENT, Clock
 from meshrelay.core.envelope import Header, SignedItem
 from meshrelay.core.statements import Revocation
 
@@ -160,7 +160,7 @@ def verdict(header: Header, acts: Iterable[Header], trust: TrustView, clock: Clo
         standing = Standing.SUPERSEDED
     elif header.expires is not None and header.expires <= clock.now:
         standing = Standing.PERHAPS_EXPIRED if clock.doubtful else Standing.EXPIRED
-    elif header.sent > clock.now and not clock.doubtful:
+    elif header.sent > clock.now + AGREEMENT and not clock.doubtful:
         standing = Standing.NOT_YET
     else:
         standing = Standing.LIVE

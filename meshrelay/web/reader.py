@@ -263,7 +263,7 @@ def _languages(lists: Front, page: Page) -> list[str]:
 
 def _warnings(status: RelayStatus, clock: Clock, words: Words) -> list[str]:
     found = []
-    if clock.doubtful or clock.behind > AGREEMENT:
+    if clock.doubtful:
         found.append(words["doubtful"])
     elif clock.behind > AGREEMENT:
         found.append(words["behind"])

@@ -191,7 +191,8 @@ def test_an_act_counts_until_97_days_after_it_was_signed(act: object) -> None:
 @pytest.mark.parametrize(
     ("now", "doubtful", "expected"),
     [
-        (NOON - DAY, False, Standing.NOT_YET),
+        (NOON - 601, False, Standing.NOT_YET),
+        (NOON - 600, False, Standing.LIVE),
         (NOON - DAY, True, Standing.LIVE),
         (NOON, False, Standing.LIVE),
         (NOON + DAY - 1, False, Standing.LIVE),
