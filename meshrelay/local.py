@@ -39,7 +39,8 @@ def _first(db: sqlite_utils.Database) -> None:
 class Waiting:
     """A fingerprint that the operator trusts, of which no key has arrived yet."""
 
-    digits: str
+    code: str
+    """In digits or in words, in the form of core.keys."""
     petname: str
     since: int
 
@@ -114,12 +115,12 @@ class Local:
         """Remember a fingerprint until its key arrives."""
         self._write(
             "INSERT OR REPLACE INTO waiting (digits, petname, since) VALUES (?, ?, ?)",
-            (waiting.digits, waiting.petname, waiting.since),
+            (waiting.code, waiting.petname, waiting.since),
         )
 
-    def remove_waiting(self, digits: str) -> bool:
+    def remove_waiting(self, code: str) -> bool:
         """Forget a fingerprint; tell whether it was there."""
-        return self._write("DELETE FROM waiting WHERE digits = ?", (digits,)) > 0
+        return self._write("DELETE FROM waiting WHERE digits = ?", (code,)) > 0
 
     def blocked(self) -> frozenset[bytes]:
         """Return the keys whose items this relay neither takes nor shows."""

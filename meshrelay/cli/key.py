@@ -9,7 +9,7 @@ import click
 from meshrelay.cli.frame import Group, json_option, print_json
 from meshrelay.cli.publish import say_new_key
 from meshrelay.cli.session import FIRST_KEY, Session, pass_session
-from meshrelay.core.keys import digits
+from meshrelay.core.keys import digits, words
 from meshrelay.errors import NotFound
 from meshrelay.keyring import OwnKey
 from meshrelay.relay import Relay
@@ -56,9 +56,9 @@ def list_(session: Session, as_json: bool) -> None:
 @json_option
 @pass_session
 def show(session: Session, name: str, as_json: bool) -> None:
-    """Show the 27 digits of a key.
+    """Show the 27 digits of a key, and the same in eight English words.
 
-    By them others come to know it: read them out in person. The document that --json prints can be given to
+    By either others come to know it: read them out in person. The document that --json prints can be given to
     `meshrelay trust add` as a file.
     """
     with session.relay() as relay:
@@ -73,6 +73,7 @@ def _document(one: OwnKey, relay: Relay, session: Session) -> dict[str, Any]:
         "name": one.name,
         "key": one.public.hex(),
         "digits": digits(one.public),
+        "words": words(one.public),
         "created": stamp(one.created, session.words().tz),
         "revocation": str(relay.keyring.revocation_path(one.name)),
     }
@@ -83,10 +84,11 @@ def _print(keys: list[OwnKey], relay: Relay, session: Session, *, as_json: bool,
         found = _document(one, relay, session)
         if as_json:
             # Where files lie here is nobody else's business, and this document is made to be given away.
-            print_json({name: found[name] for name in ("name", "key", "digits", "created")})
+            print_json({name: found[name] for name in ("name", "key", "digits", "words", "created")})
         elif whole:
             click.echo(f"Key         {found['name']}, made {found['created']}")
             click.echo(f"Digits      {found['digits']}")
+            click.echo(f"In words    {found['words']}")
             click.echo(f"In hex      {found['key']}")
             click.echo(f"Revocation  {found['revocation']}")
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 import unicodedata
@@ -13,8 +14,9 @@ import click
 
 from meshrelay.cli.frame import Group, json_option, note, print_json
 from meshrelay.cli.session import Session, pass_session
-from meshrelay.core.keys import DIGIT_GROUPS, PUBLIC_KEY_SIZE, digits, is_public_key
+from meshrelay.core.keys import DIGIT_GROUPS, PUBLIC_KEY_SIZE, WORD_COUNT, codes, digits, is_public_key, words
 from meshrelay.core.trust import Anchor, How
+from meshrelay.core.wordlist import WORDS
 from meshrelay.errors import NotFound, Refusal
 from meshrelay.local import Waiting
 from meshrelay.relay import Relay
@@ -37,15 +39,16 @@ def trust() -> None:
 
 
 @trust.command()
-@click.argument("code", nargs=-1, required=True, metavar="DIGITS|KEY|FILE")
+@click.argument("code", nargs=-1, required=True, metavar="DIGITS|WORDS|KEY|FILE")
 @click.option("--as", "petname", required=True, metavar="PETNAME", help="Your own name for them; readers see it.")
 @json_option
 @pass_session
 def add(session: Session, code: tuple[str, ...], petname: str, as_json: bool) -> None:
     """Know a sender from now on.
 
-    By the 27 digits they read out to you, in any grouping; by their key in 64 hexadecimal digits; or by a file that
-    holds either, such as the one `meshrelay key show --json` makes. Digits of a key that has not arrived yet wait.
+    By the 27 digits they read out to you, in any grouping, or the eight words; by their key in 64 hexadecimal digits;
+    or by a file that holds one of these, such as the one `meshrelay key show --json` makes. Digits or words of a key
+    that has not arrived yet wait for it.
     """
     petname = " ".join(petname.split())
     if not petname or len(petname) > 80 or not petname.isprintable():
@@ -63,7 +66,8 @@ def add(session: Session, code: tuple[str, ...], petname: str, as_json: bool) ->
         else:
             how = How.KEY if isinstance(given, bytes) else How.DIGITS
             relay.local.add_anchor(Anchor(key, petname, session.now, how))
-            relay.local.remove_waiting(digits(key))
+            for one in codes(key):
+                relay.local.remove_waiting(one)
             said = f"{petname} is known here from now on, by the key {digits(key)}."
             if key in relay.trust.blocked:
                 note("This key is blocked, so its bulletins are still not taken: `meshrelay trust unblock` ends that.")
@@ -79,17 +83,17 @@ def add(session: Session, code: tuple[str, ...], petname: str, as_json: bool) ->
 def list_(session: Session, as_json: bool) -> None:
     """List who is known, waited for and blocked."""
     with session.relay() as relay:
-        words = session.words()
+        voice = session.words()
         known, waiting, blocked = relay.local.anchors(), relay.local.waiting(), relay.local.blocked()
         if as_json:
             print_json(
                 {
                     "known": [
-                        {**_named(one.key), "petname": one.petname, "since": stamp(one.since, words.tz), "how": one.how}
+                        {**_named(one.key), "petname": one.petname, "since": stamp(one.since, voice.tz), "how": one.how}
                         for one in known
                     ],
                     "waiting": [
-                        {"petname": one.petname, "digits": one.digits, "since": stamp(one.since, words.tz)}
+                        {"petname": one.petname, _form(one.code): one.code, "since": stamp(one.since, voice.tz)}
                         for one in waiting
                     ],
                     "blocked": [_named(key) for key in sorted(blocked)],
@@ -97,11 +101,11 @@ def list_(session: Session, as_json: bool) -> None:
             )
             return
         for anchor in known:
-            click.echo(str(words.met(anchor.petname, since=anchor.since, how=anchor.how)))
+            click.echo(str(voice.met(anchor.petname, since=anchor.since, how=anchor.how)))
             click.echo(f"  {digits(anchor.key)}{'   (blocked)' if anchor.key in blocked else ''}")
         for one in waiting:
-            click.echo(f"{one.petname}: waited for since {words.date(one.since).text}")
-            click.echo(f"  {one.digits}")
+            click.echo(f"{one.petname}: waited for since {voice.date(one.since).text}")
+            click.echo(f"  {one.code}")
         for key in sorted(blocked - {anchor.key for anchor in known}):
             click.echo(f"blocked: {digits(key)}")
             click.echo(f"  {key.hex()}")
@@ -120,8 +124,8 @@ def remove(session: Session, who: tuple[str, ...]) -> None:
     text = " ".join(who)
     with session.relay() as relay:
         for one in relay.local.waiting():
-            if one.petname == text or one.digits == _as_digits(text):
-                relay.local.remove_waiting(one.digits)
+            if one.petname == text or one.code == _as_code(text):
+                relay.local.remove_waiting(one.code)
                 click.echo(f"{one.petname} is no longer waited for.")
                 return
         key = _find(relay, text, among=[anchor.key for anchor in relay.local.anchors()])
@@ -160,22 +164,24 @@ def unblock(session: Session, who: tuple[str, ...]) -> None:
 
 
 def read_code(text: str) -> bytes | str:
-    """Return a key, or the digits of one in nine groups of three; raises Refusal.
+    """Return a key, or its fingerprint in the form of core.keys.digits or core.keys.words; raises Refusal.
 
-    `text` is either of them, or the path of a file that holds either, alone or as a key's JSON document.
+    `text` is one of them, or the path of a file that holds one, alone or as a key's JSON document.
     """
     found = _as_code(text)
     if found is None:
         path = Path(text)
         if not path.is_file():
             raise Refusal(
-                f"{text[:60]!r} is neither 27 digits, nor a key, nor a file",
-                hint="type the digits that `meshrelay key show` prints at the sender's relay",
+                f"{text[:60]!r} is neither 27 digits, nor eight words, nor a key, nor a file",
+                hint=_misheard(text) or "type the digits that `meshrelay key show` prints at the sender's relay",
             )
         with path.open("rb") as file:
             found = _in_file(file.read(_LARGEST_FILE).decode("utf-8", "replace"))
         if found is None:
-            raise Refusal(f"{text} holds neither 27 digits nor a key", hint="give a file made by `key show --json`")
+            raise Refusal(
+                f"{text} holds neither digits or words of a key nor a key", hint="give a file made by `key show --json`"
+            )
     if isinstance(found, bytes) and not is_public_key(found):
         raise Refusal(
             "these 64 digits are not a key", hint="compare them with `meshrelay key show` at the sender's relay"
@@ -196,7 +202,27 @@ def _as_code(text: str) -> bytes | str | None:
     squeezed = _BETWEEN.sub("", text).lower()
     if _HEX.fullmatch(squeezed):
         return bytes.fromhex(squeezed)
-    return _as_digits(text)
+    return _as_digits(text) or _as_words(text)
+
+
+def _as_words(text: str) -> str | None:
+    """Return eight words of the list, however written, in the form of core.keys.words."""
+    found = _BETWEEN.sub(" ", text).casefold().split()
+    return " ".join(found) if len(found) == WORD_COUNT and set(found) <= set(WORDS) else None
+
+
+def _misheard(text: str) -> str:
+    """Return a hint on words that are not in the list, if `text` seems to be meant as words."""
+    found = _BETWEEN.sub(" ", text).casefold().split()
+    strange = [word for word in found if word not in WORDS]
+    if len(found) != WORD_COUNT or not strange or len(strange) > WORD_COUNT // 2:
+        return ""
+    near = difflib.get_close_matches(strange[0], WORDS, n=3)
+    return f"{strange[0]!r} is none of the words" + (f"; perhaps it is {' or '.join(near)}" if near else "")
+
+
+def _form(code: str) -> str:
+    return "words" if code[0].isalpha() else "digits"
 
 
 def _as_digits(text: str) -> str | None:
@@ -214,7 +240,7 @@ def _candidates(relay: Relay) -> frozenset[bytes]:
 
 
 def _key_of(code: str, keys: Iterable[bytes]) -> bytes | None:
-    return next((key for key in keys if digits(key) == code), None)
+    return next((key for key in keys if code in codes(key)), None)
 
 
 def _find(relay: Relay, text: str, *, among: Iterable[bytes]) -> bytes:
@@ -224,7 +250,7 @@ def _find(relay: Relay, text: str, *, among: Iterable[bytes]) -> bytes:
     if not named and (code := _as_code(text)) is not None:
         if isinstance(code, bytes):
             return code
-        named = [key for key in keys if digits(key) == code]
+        named = [key for key in keys if code in codes(key)]
     if not named:
         squeezed = _BETWEEN.sub("", text).lower()
         if len(squeezed) >= _SHORTEST_PREFIX:
@@ -238,13 +264,13 @@ def _find(relay: Relay, text: str, *, among: Iterable[bytes]) -> bytes:
 
 def _alike(relay: Relay, petname: str, given: bytes | str) -> list[str]:
     """Return warnings about names here that look like this one and belong to another key."""
-    code = digits(given) if isinstance(given, bytes) else given
-    others = [(anchor.petname, digits(anchor.key)) for anchor in relay.local.anchors()]
-    others += [(one.petname, one.digits) for one in relay.local.waiting()]
+    same = codes(given) if isinstance(given, bytes) else (given,)
+    others: list[tuple[str, tuple[str, ...]]] = [(one.petname, codes(one.key)) for one in relay.local.anchors()]
+    others += [(one.petname, (one.code,)) for one in relay.local.waiting()]
     return [
-        f"Careful: {name} is here already with another key, {other}. Readers cannot tell the two apart."
+        f"Careful: {name} is here already with another key, {other[0]}. Readers cannot tell the two apart."
         for name, other in others
-        if other != code and _skeleton(name) == _skeleton(petname)
+        if not set(same) & set(other) and _skeleton(name) == _skeleton(petname)
     ]
 
 
@@ -255,4 +281,4 @@ def _skeleton(name: str) -> str:
 
 
 def _named(key: bytes) -> dict[str, Any]:
-    return {"key": key.hex(), "digits": digits(key)}
+    return {"key": key.hex(), "digits": digits(key), "words": words(key)}

@@ -15,12 +15,17 @@ from dataclasses import dataclass, field
 
 from nacl import bindings, exceptions
 
+from meshrelay.core.wordlist import WORDS
+
 PUBLIC_KEY_SIZE = 32
 SEED_SIZE = 32
 SIGNATURE_SIZE = 64
 
 DIGIT_GROUPS = 9
 """A fingerprint is nine groups of three digits: 89.7 bits, said aloud in any language."""
+WORD_COUNT = 8
+"""In English it is eight words as well: 88 bits of the same hash."""
+WORD_BITS = 11
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +72,21 @@ def is_public_key(public: bytes) -> bool:
 
 def digits(public: bytes) -> str:
     """Return the fingerprint people compare: 27 digits in nine groups of three (docs/spec/item.md)."""
-    number = int.from_bytes(hashlib.sha256(b"meshrelay/1 fingerprint" + public).digest(), "big") % 10**27
-    text = f"{number:027}"
+    text = f"{_fingerprint(public) % 10**27:027}"
     return " ".join(text[at : at + 3] for at in range(0, 27, 3))
+
+
+def words(public: bytes) -> str:
+    """Return the same fingerprint as eight English words (docs/spec/item.md)."""
+    number = _fingerprint(public) >> 256 - WORD_COUNT * WORD_BITS
+    places = range((WORD_COUNT - 1) * WORD_BITS, -1, -WORD_BITS)
+    return " ".join(WORDS[number >> place & len(WORDS) - 1] for place in places)
+
+
+def codes(public: bytes) -> tuple[str, str]:
+    """Return both forms of the fingerprint: whoever compared one of them has compared the key."""
+    return digits(public), words(public)
+
+
+def _fingerprint(public: bytes) -> int:
+    return int.from_bytes(hashlib.sha256(b"meshrelay/1 fingerprint" + public).digest(), "big")

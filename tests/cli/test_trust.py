@@ -38,7 +38,9 @@ def test_a_secret_is_never_printed(terminal: Terminal) -> None:
     assert all(seed not in terminal.call(*words).output for words in calls)
 
 
-@pytest.mark.parametrize("form", ["digits", "words", "dashes", "arabic", "hex", "file", "text file"])
+@pytest.mark.parametrize(
+    "form", ["digits", "groups", "dashes", "arabic", "words", "shouted words", "hex", "file", "text file"]
+)
 def test_a_sender_becomes_known_by_digits_key_or_file(
     terminal: Terminal, other: Terminal, tmp_path: Path, form: str
 ) -> None:
@@ -50,7 +52,9 @@ def test_a_sender_becomes_known_by_digits_key_or_file(
     path.write_text(json.dumps(key) if form == "file" else key["digits"], encoding="utf-8")
     given = {
         "digits": [key["digits"].replace(" ", "")],
-        "words": key["digits"].split(),
+        "groups": key["digits"].split(),
+        "words": key["words"].split(),
+        "shouted words": [key["words"].upper().replace(" ", "-")],
         "dashes": [key["digits"].replace(" ", "-")],
         "arabic": [key["digits"].translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩"))],
         "hex": [key["key"].upper()],
@@ -65,11 +69,12 @@ def test_a_sender_becomes_known_by_digits_key_or_file(
     assert known["how"] == ("key" if form in ("hex", "file") else "digits")
 
 
-def test_digits_of_a_key_that_has_not_come_wait_for_it(terminal: Terminal, other: Terminal) -> None:
+@pytest.mark.parametrize("form", ["digits", "words"])
+def test_the_code_of_a_key_that_has_not_come_waits_for_it(terminal: Terminal, other: Terminal, form: str) -> None:
     item = terminal.do("publish", "--headline", "Water")
-    code = terminal.read("key", "show")["digits"]
+    code = terminal.read("key", "show")[form]
     assert "waited for" in other.do("trust", "add", code, "--as", "School 12")
-    assert [one["digits"] for one in other.read("trust", "list")["waiting"]] == [code]
+    assert [one[form] for one in other.read("trust", "list")["waiting"]] == [code]
     assert "waited for" in other.do("trust", "list")
     hand_over(terminal, other, item)
     assert author_at(other, item) == "anchored"
@@ -80,7 +85,7 @@ def test_who_is_no_longer_known_can_be_named_in_every_way(terminal: Terminal, ot
     item = terminal.do("publish", "--headline", "Water")
     hand_over(terminal, other, item)
     key = terminal.read("key", "show")
-    for name in ("School 12", key["digits"], key["key"], key["key"][:10]):
+    for name in ("School 12", key["digits"], key["words"], key["key"], key["key"][:10]):
         other.do("trust", "add", key["key"], "--as", "School 12")
         other.do("trust", "remove", name)
         assert author_at(other, item) == "unknown"
@@ -117,8 +122,13 @@ def test_a_name_like_one_that_is_here_is_warned_about(terminal: Terminal, second
 def test_what_is_no_key_is_refused(terminal: Terminal, tmp_path: Path) -> None:
     path = tmp_path / "letter.txt"
     path.write_text("hello", encoding="utf-8")
-    for given in ("123", "1" * 26, "word", "00" * 32, "ff" * 32, str(path)):
+    for given in ("123", "1" * 26, "word", "00" * 32, "ff" * 32, str(path), "ability " * 7):
         terminal.refuse("trust", "add", given, "--as", "x")
+    misheard = terminal.call("trust", "add", *["ability"] * 7, "abilitee", "--as", "x")
+    assert (misheard.exit_code, "'abilitee' is none of the words; perhaps it is ability" in misheard.stderr) == (
+        1,
+        True,
+    )
     terminal.refuse("trust", "add", "1" * 27, code=2)
     terminal.refuse("trust", "add", "1" * 27, "--as", " ", code=2)
     own = terminal.read("key", "new")["key"]

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import hashlib
 import re
+from itertools import pairwise
 
 import pytest
 
-from meshrelay.core.keys import SigningKey, digits, is_public_key, verify
+from meshrelay.core.keys import SigningKey, codes, digits, is_public_key, verify, words
+from meshrelay.core.wordlist import WORDS
+from tests.conftest import ROOT
 
 # RFC 8032 section 7.1: seed, public key, message, signature.
 RFC_8032 = [
@@ -99,3 +103,27 @@ def test_a_fingerprint_is_nine_groups_of_three_digits() -> None:
     public = bytes.fromhex(RFC_8032[0][1])
     assert re.fullmatch(r"\d{3}( \d{3}){8}", digits(public))
     assert digits(public) != digits(bytes.fromhex(RFC_8032[1][1]))
+
+
+def test_a_fingerprint_is_eight_words_of_the_list_as_well() -> None:
+    public = bytes.fromhex(RFC_8032[0][1])
+    number = int.from_bytes(hashlib.sha256(b"meshrelay/1 fingerprint" + public).digest()[:11], "big")
+    assert sum(WORDS.index(word) << 11 * place for place, word in enumerate(reversed(words(public).split()))) == number
+    assert len(words(public).split()) == 8
+    assert codes(public) == (digits(public), words(public))
+
+
+def test_both_forms_are_those_of_the_specification() -> None:
+    text = (ROOT / "docs" / "spec" / "item.md").read_text(encoding="utf-8")
+    public = bytes.fromhex(RFC_8032[0][1])
+    assert [f"K       {public.hex()}", f"digits  {digits(public)}", f"words   {words(public)}"] == [
+        line for line in text.splitlines() if line.startswith(("K   ", "digits  ", "words   "))
+    ]
+
+
+def test_the_words_are_those_of_the_specification_and_none_begins_another() -> None:
+    assert "\n".join(WORDS) + "\n" == (ROOT / "docs" / "spec" / "words.txt").read_text(encoding="utf-8")
+    assert len(WORDS) == 2048
+    assert list(WORDS) == sorted(set(WORDS))
+    assert all(re.fullmatch("[a-z]{3,8}", word) for word in WORDS)
+    assert [one for one, after in pairwise(WORDS) if after.startswith(one)] == []
