@@ -19,7 +19,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,13 +73,19 @@ class Keyring:
         self._folder = folder
 
     def own(self) -> dict[bytes, str]:
-        """Return the public key and name of every key here."""
-        return {key.public: key.name for key in self.all()}
+        """Return the public key and name of every key here that can be read.
+
+        A relay goes on without a damaged one; whoever wants to use that is told.
+        """
+        found: dict[bytes, str] = {}
+        for name in self._names():
+            with suppress(KeyLocked):
+                found[self.get(name).public] = name
+        return found
 
     def all(self) -> tuple[OwnKey, ...]:
         """Return every key here, oldest first."""
-        found = [self.get(path.stem) for path in self._folder.glob("*.key") if _NAME.fullmatch(path.stem)]
-        return tuple(sorted(found, key=lambda key: (key.created, key.name)))
+        return tuple(sorted(map(self.get, self._names()), key=lambda key: (key.created, key.name)))
 
     def get(self, name: str) -> OwnKey:
         """Return the key called `name`; raise NotFound."""
@@ -138,6 +144,9 @@ class Keyring:
             yield
         finally:
             lock.release()
+
+    def _names(self) -> list[str]:
+        return sorted(path.stem for path in self._folder.glob("*.key") if _NAME.fullmatch(path.stem))
 
     def _path(self, name: str, suffix: str) -> Path:
         return self._folder / f"{name}.{suffix}"

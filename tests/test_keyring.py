@@ -105,6 +105,15 @@ def test_a_damaged_key_is_said_to_be_damaged(keys: Keyring, tmp_path: Path, cont
         keys.get("me")
 
 
+def test_a_damaged_key_does_not_hide_the_others(keys: Keyring, tmp_path: Path) -> None:
+    keys.new("me", now=NOW)
+    office = keys.new("office", now=NOW)
+    (tmp_path / "keys" / "me.key").write_text("{")
+    assert keys.own() == {office.public: "office"}
+    with pytest.raises(KeyLocked, match="damaged"):
+        keys.choose()
+
+
 # Numbers
 
 
