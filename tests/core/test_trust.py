@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 from collections.abc import Iterable
 from itertools import permutations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from meshrelay.core.bulletin import ACTS_FOR, MsgType
 from meshrelay.core.clock import Clock
@@ -183,6 +186,47 @@ def test_an_act_counts_until_97_days_after_it_was_signed(act: object) -> None:
     ender = act("ender", "alert", sent=NOON, life=1)  # type: ignore[operator]
     assert judge(alert, [ender], clock=Clock(NOON + ACTS_FOR - 1)).by == (ender,)
     assert judge(alert, [ender], clock=Clock(NOON + ACTS_FOR)).by == ()
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Header]:
+    """Draw bulletins of two authors that act on each other anyhow, by id or by the message they came from."""
+    count = draw(st.integers(2, 6))
+    names = [*map(str, range(count)), "cap 0", "cap 1"]
+    return [
+        says(
+            str(number),
+            *draw(st.lists(st.sampled_from(names), max_size=2, unique=True)),
+            author=draw(st.sampled_from([CLINIC, CLINIC, STRANGER])),
+            msg_type=draw(st.sampled_from(MsgType)),
+            sent=NOON + draw(st.integers(0, 3)),
+            alias=draw(st.sampled_from(["", "", "cap 0", "cap 1"])),
+        )
+        for number in range(count)
+    ]
+
+
+def leads_to(act: Header, target: Header, held: list[Header], passed: frozenset[bytes] = frozenset()) -> bool:
+    """Tell whether one bulletin ends another, by the letter of the rule: what it names, and what that superseded."""
+    if act.msg_type is MsgType.ALERT or act.author != target.author:
+        return False
+    if not {target.id, target.alias}.isdisjoint(act.targets):
+        return True
+    return any(
+        not {link.id, link.alias}.isdisjoint(act.targets) and leads_to(link, target, held, passed | {act.id})
+        for link in held
+        if link.id not in passed | {act.id} and link.author == act.author
+    )
+
+
+@given(histories(), st.randoms())
+def test_what_ends_a_bulletin_is_what_the_rule_says_in_any_order(held: list[Header], dice: random.Random) -> None:
+    shuffled = [*held]
+    dice.shuffle(shuffled)
+    for target in held:
+        by = judge(target, shuffled).by
+        assert {act.id for act in by} == {act.id for act in held if act.id != target.id and leads_to(act, target, held)}
+        assert by == judge(target, held).by
 
 
 # Time
