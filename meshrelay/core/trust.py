@@ -179,7 +179,8 @@ def ended_by(header: Header, acts: Iterable[Header], trust: TrustView, clock: Cl
     """Return the Updates and Cancels in force that end a bulletin, Cancels first, then the newest.
 
     An act ends what it names and what that superseded in turn. Only the author's own acts count, not those
-    that the author took back, and each until `sent` + 97 days.
+    that the author took back, and each until `sent` + 97 days, or for ever while the clock is doubtful. An Update that
+    is not valid yet leaves what it replaces standing until it is; a Cancel acts at once.
     """
     own_acts = [
         act
@@ -187,7 +188,8 @@ def ended_by(header: Header, acts: Iterable[Header], trust: TrustView, clock: Cl
         if act.author == header.author
         and act.msg_type in (MsgType.UPDATE, MsgType.CANCEL)
         and act.id != header.id
-        and act.sent + ACTS_FOR > clock.now
+        and (clock.doubtful or act.sent + ACTS_FOR > clock.now)
+        and (clock.doubtful or act.msg_type is MsgType.CANCEL or act.sent <= clock.now + AGREEMENT)
         and not trust.is_struck(act)
     ]
     found: dict[bytes, Header] = {}

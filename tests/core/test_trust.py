@@ -362,3 +362,17 @@ def test_a_view_does_not_change_when_what_it_was_made_of_does() -> None:
     assert view.known == {ME}
     with pytest.raises(TypeError):
         view.own[STRANGER] = "stranger"  # type: ignore[index]
+
+
+def test_an_update_from_the_future_leaves_what_it_replaces_standing_until_it_is_valid() -> None:
+    coming = updates("coming", "alert", sent=NOON + 7200)
+    assert judge(ALERT, [coming], clock=Clock(NOON + 60)).standing is Standing.LIVE
+    assert judge(ALERT, [coming], clock=Clock(NOON + 7200)).standing is Standing.SUPERSEDED
+    assert judge(ALERT, [cancels("coming", "alert", sent=NOON + 7200)]).standing is Standing.CANCELLED
+
+
+def test_a_doubtful_clock_brings_nothing_back_that_was_withdrawn() -> None:
+    years_ahead = NOON + 800 * DAY
+    cancel = cancels("cancel", "alert")
+    assert judge(ALERT, [cancel], clock=Clock(years_ahead, doubtful=True)).standing is Standing.CANCELLED
+    assert judge(ALERT, [cancel], clock=Clock(years_ahead)).standing is Standing.EXPIRED
