@@ -38,7 +38,9 @@ HEADERS: Final = {
 
 VARY: Final = "Accept-Encoding, Accept-Language"
 MAX_BODY: Final = 1024 * 1024
-BODY_SECONDS: Final = 20.0
+BODY_SECONDS: Final = 5.0
+BODY_RATE: Final = 16 * 1024
+"""A body has this many seconds, and one more for each of these many bytes that have come."""
 _log = logging.getLogger(__name__)
 
 
@@ -56,6 +58,8 @@ _log.addFilter(_Discreet())
 SERVER_OPTIONS: Final[Mapping[str, Any]] = {
     # Closes idle and dripping connections; the library's own value is an hour.
     "keepalive_timeout": 5.0,
+    # How long the rest of a refused body is read before the connection closes.
+    "lingering_time": 1.0,
     # A compressed request is refused, not inflated.
     "auto_decompress": False,
     # Nobody's address is written down.
@@ -214,11 +218,13 @@ async def read_body(request: web.Request, *, most: int = MAX_BODY, seconds: floa
     if (request.content_length or 0) > most:
         raise Refused(413, f"at most {most} bytes are taken")
     body = bytearray()
-    async with asyncio.timeout(seconds):
+    begun = asyncio.get_running_loop().time()
+    async with asyncio.timeout(seconds) as limit:
         async for chunk in request.content.iter_chunked(64 * 1024):
             body += chunk
             if len(body) > most:
                 raise Refused(413, f"at most {most} bytes are taken")
+            limit.reschedule(begun + seconds + len(body) / BODY_RATE)
     return bytes(body)
 
 

@@ -212,3 +212,15 @@ async def test_a_sender_who_asks_first_may_send(client: Client) -> None:
     answer = await client.post("/api/v1/items", data=b"\xff", headers={"Expect": "100-continue"})
     assert answer.status == 422
     assert "Content-Security-Policy" in answer.headers
+
+
+async def test_a_slow_but_honest_body_is_waited_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meshrelay.web.api.BODY_SECONDS", 0.2)
+    monkeypatch.setattr("meshrelay.web.security.BODY_RATE", 8)
+
+    async def steady() -> object:
+        for _ in range(8):
+            yield b"\0" * 8
+            await asyncio.sleep(0.05)
+
+    assert (await client.post("/api/v1/items", data=steady())).status == 422
