@@ -1,4 +1,4 @@
-"""This relay's private, unsigned facts: whom its people know, whom they block, where other relays were met.
+"""This relay's private, unsigned facts: whom its people know or block, what they hide, plan or draft, and whom they met.
 
 They live in DATA/local.db and never leave it. The law: nothing in here names a reader.
 Other processes write here too; :meth:`Local.version` changes when they did.
@@ -35,6 +35,26 @@ def _first(db: sqlite_utils.Database) -> None:
     db.table("facts").create({"name": str, "value": bytes}, pk="name")
 
 
+@_migrations()
+def _second(db: sqlite_utils.Database) -> None:
+    db.table("hidden").create({"id": bytes, "since": int, "reason": str, "expires": int, "dropped": int}, pk="id")
+    db.table("kept_back").create({"id": bytes, "until": int}, pk="id")
+    db.table("drafts").create({"name": str, "form": bytes, "saved": int}, pk="name")
+    db.table("planned").create(
+        {
+            "n": int,
+            "due": int,
+            "key": str,
+            "draft": bytes,
+            "hide_source": int,
+            "item": bytes,
+            "trouble": str,
+            "again": int,
+        },
+        pk="n",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """A fingerprint that the operator trusts, of which no key has arrived yet."""
@@ -55,6 +75,44 @@ class KnownPeer:
     how: str
     last_contact: int
     kept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """An item that this relay's people do not show; `dropped` ones are not held or taken either."""
+
+    id: bytes
+    since: int
+    reason: str = ""
+    expires: int | None = None
+    dropped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A form that may become a bulletin: JSON or CAP, as it was given."""
+
+    name: str
+    form: bytes
+    saved: int
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A bulletin to be signed at a time to come.
+
+    `draft` is its payload as core.encoding writes it. `item` is the id under which it was last signed, written
+    before it is stored. After a `trouble` it is tried again at `again`.
+    """
+
+    due: int
+    key: str
+    draft: bytes
+    hide_source: bool = False
+    n: int = 0
+    item: bytes | None = None
+    trouble: str = ""
+    again: int = 0
 
 
 class Local:
@@ -160,6 +218,90 @@ class Local:
     def forget_peers(self, *, now: int) -> int:
         """Strike what was last met over 30 days ago and not given by the operator; return how many."""
         return self._write("DELETE FROM peers WHERE NOT kept AND last_contact < ?", (now - FORGET_PEERS_AFTER,))
+
+    # What is not shown
+
+    def hidden(self) -> tuple[Hidden, ...]:
+        """Return what is hidden, the latest first."""
+        rows = self._read("SELECT id, since, reason, expires, dropped FROM hidden ORDER BY since DESC, id")
+        return tuple(
+            Hidden(bytes(item), since, reason, expires, bool(dropped)) for item, since, reason, expires, dropped in rows
+        )
+
+    def hide(self, hidden: Hidden) -> None:
+        """Hide an item from now on; what was dropped stays so."""
+        self._write(
+            "INSERT INTO hidden (id, since, reason, expires, dropped) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET reason = excluded.reason, dropped = max(dropped, excluded.dropped)",
+            (hidden.id, hidden.since, hidden.reason, hidden.expires, int(hidden.dropped)),
+        )
+
+    def unhide(self, item: bytes) -> bool:
+        """Show an item again, and take it in again; tell whether it was hidden."""
+        return self._write("DELETE FROM hidden WHERE id = ?", (item,)) > 0
+
+    # What is kept back from other relays for a while
+
+    def kept_back(self) -> dict[bytes, int]:
+        """Return the own items that no other relay may hear of yet, and until when."""
+        return {bytes(item): until for item, until in self._read("SELECT id, until FROM kept_back")}
+
+    def keep_back(self, item: bytes, *, until: int) -> None:
+        """Keep an item back; to be written before the item is stored."""
+        self._write("INSERT OR REPLACE INTO kept_back (id, until) VALUES (?, ?)", (item, until))
+
+    def let_go(self, item: bytes) -> bool:
+        """Keep an item back no longer; tell whether it was."""
+        return self._write("DELETE FROM kept_back WHERE id = ?", (item,)) > 0
+
+    # Forms
+
+    def drafts(self) -> tuple[Draft, ...]:
+        """Return every draft, by name."""
+        return tuple(Draft(*row) for row in self._read("SELECT name, form, saved FROM drafts ORDER BY name"))
+
+    def save_draft(self, draft: Draft) -> None:
+        """Keep a draft; one of the same name is replaced."""
+        self._write(
+            "INSERT OR REPLACE INTO drafts (name, form, saved) VALUES (?, ?, ?)", (draft.name, draft.form, draft.saved)
+        )
+
+    def remove_draft(self, name: str) -> bool:
+        """Throw a draft away; tell whether it was there."""
+        return self._write("DELETE FROM drafts WHERE name = ?", (name,)) > 0
+
+    # What is to be published later
+
+    def planned(self, *, due: int | None = None, limit: int = -1) -> tuple[Planned, ...]:
+        """Return what is planned, the soonest first; with `due` only what is to be tried by then."""
+        rows = self._read(
+            "SELECT due, key, draft, hide_source, n, item, trouble, again FROM planned "
+            "WHERE max(due, again) <= coalesce(?, max(due, again)) ORDER BY due, n LIMIT ?",
+            (due, limit),
+        )
+        return tuple(
+            Planned(due, key, draft, bool(hide), n, item, trouble, again)
+            for due, key, draft, hide, n, item, trouble, again in rows
+        )
+
+    def plan(self, planned: Planned) -> None:
+        """Remember a bulletin until its time."""
+        self._write(
+            "INSERT INTO planned (due, key, draft, hide_source, trouble, again) VALUES (?, ?, ?, ?, '', 0)",
+            (planned.due, planned.key, planned.draft, int(planned.hide_source)),
+        )
+
+    def note_signed(self, n: int, item: bytes) -> None:
+        """Write down under which id something planned was signed; to be written before the item is stored."""
+        self._write("UPDATE planned SET item = ? WHERE n = ?", (item, n))
+
+    def note_trouble(self, n: int, trouble: str, *, again: int) -> None:
+        """Write down why something planned could not be published, and when to try again."""
+        self._write("UPDATE planned SET trouble = ?, again = ? WHERE n = ?", (trouble, again, n))
+
+    def unplan(self, n: int) -> bool:
+        """Strike something planned; tell whether it was there."""
+        return self._write("DELETE FROM planned WHERE n = ?", (n,)) > 0
 
     # Single facts
 

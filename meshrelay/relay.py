@@ -10,7 +10,7 @@ the disk.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,8 +24,8 @@ from meshrelay.core.keys import codes
 from meshrelay.core.trust import Anchor, How, Standing, TrustView, Verdict, verdict
 from meshrelay.errors import InvalidItem, NotFound, Refusal, StoreFull
 from meshrelay.keyring import Keyring
-from meshrelay.local import Local
-from meshrelay.store import Held, Store
+from meshrelay.local import Hidden, Local
+from meshrelay.store import Change, Held, Store
 
 FUTURE_LIMIT = 365 * 86400
 """Items of unknown authors dated further ahead than this are declined."""
@@ -35,6 +35,9 @@ CONFIRMED_FOR = 30 * 86400
 """Seconds for which the operator's word on the clock counts."""
 _SAVED_TIME = "time"
 _CONFIRMED_CLOCK = "clock confirmed"
+DRILL_LASTS = 86400
+"""Seconds after which drill mode ends by itself."""
+_DRILL_UNTIL = "drill until"
 MOST_SCANNED = 2_000
 """A filtered list looks at no more rows than this before it answers with what it has and a cursor."""
 UNSIGNED: Final = Chain(bytes(8), 1)
@@ -67,6 +70,7 @@ class Shown:
     verdict: Verdict
     received: int
     by: tuple[SignedItem, ...] = ()
+    hidden: Hidden | None = None
 
     @property
     def changed(self) -> int:
@@ -100,12 +104,14 @@ class Query:
     """What a list asks for.
 
     `standings` empty means all of them; Cancels are listed only when `cancels` is set, for they end other
-    bulletins rather than say something themselves. `since` is a time of arrival here.
+    bulletins rather than say something themselves. `since` is a time of arrival here. `hidden` lists what this
+    relay's people hide as well.
     """
 
     lane: Lane = Lane.ALL
     standings: frozenset[Standing] = LIVE
     cancels: bool = False
+    hidden: bool = False
     newest_first: bool = False
     language: str = ""
     area: str = ""
@@ -165,6 +171,11 @@ class Relay:
         self.keyring = keyring
         self._verifiers = ThreadPoolExecutor(VERIFY_THREADS, thread_name_prefix="verify")
         self.trust = TrustView()
+        self.hidden: Mapping[bytes, Hidden] = {}
+        """What this relay's people do not show, by id."""
+        self.kept_back: Mapping[bytes, int] = {}
+        """Own items that no other relay may hear of yet, and until when."""
+        self._drill_until = 0
         self.heard: tuple[int, ...] = ()
         """When the newest bulletin of each sender known here, own people apart, was signed: see core.clock."""
         self.refresh()
@@ -176,13 +187,16 @@ class Relay:
         self.local.close()
 
     def refresh(self) -> TrustView:
-        """Make the trust view anew, after anchors, blocks, keys or statements have changed."""
+        """Make the trust view anew, after private facts, keys or statements have changed."""
         self.trust = TrustView.of(
             anchors=self.local.anchors(),
             own=self.keyring.own(),
             blocked=self.local.blocked(),
             statements=[reopen(data) for data in self.store.statements()],
         )
+        self.hidden = {one.id: one for one in self.local.hidden()}
+        self.kept_back = self.local.kept_back()
+        self._drill_until = int.from_bytes(self.local.fact(_DRILL_UNTIL) or b"", "big")
         self.listen()
         return self.trust
 
@@ -217,10 +231,82 @@ class Relay:
         if not clock.doubtful:
             self.local.set_fact(_SAVED_TIME, clock.now.to_bytes(8, "big"))
 
+    # Drill mode
+
+    def drill_until(self, now: int) -> int | None:
+        """Return when drill mode ends, or None when it is not on."""
+        return self._drill_until if now < self._drill_until <= now + DRILL_LASTS else None
+
+    def start_drill(self, *, now: int) -> None:
+        """Turn drill mode on, for a day."""
+        self._drill_until = now + DRILL_LASTS
+        self.local.set_fact(_DRILL_UNTIL, self._drill_until.to_bytes(8, "big"))
+
+    def end_drill(self) -> None:
+        """Turn drill mode off."""
+        self._drill_until = 0
+        self.local.set_fact(_DRILL_UNTIL, b"")
+
+    # What is not shown
+
+    def hide(self, item: bytes, *, now: int, reason: str = "", drop: bool = False) -> None:
+        """Show a bulletin no longer here; with `drop` let go of it too, and never take it in again."""
+        held = self.store.headers([item]).get(item)
+        if held is None or held.header.kind is not Kind.BULLETIN:
+            raise NotFound("this bulletin is not here", hint="see `meshrelay list --all`")
+        if drop and held.header.targets:
+            raise Refusal(
+                "it ends another bulletin, which would seem to hold again without it", hint="leave out --drop"
+            )
+        if drop and held.header.author in self.trust.own:
+            raise Refusal(
+                "it is a bulletin of your own, which others hold too", hint="take it back with `meshrelay withdraw`"
+            )
+        self.local.hide(Hidden(item, now, reason, held.header.expires, drop))
+        self.hidden = {one.id: one for one in self.local.hidden()}
+        if drop:
+            self.store.remove([item])
+
+    def unhide(self, item: bytes) -> None:
+        """Show a bulletin again; one that was dropped comes back with the next relay that has it."""
+        self.local.unhide(item)
+        self.hidden = {one.id: one for one in self.local.hidden()}
+
+    def hidden_now(self, clock: Clock) -> int:
+        """Return how many bulletins are hidden here that would still hold."""
+        return sum(one.expires is None or clock.doubtful or one.expires > clock.now for one in self.hidden.values())
+
+    @property
+    def dropped(self) -> frozenset[bytes]:
+        """The ids that are never taken in."""
+        return frozenset(item for item, one in self.hidden.items() if one.dropped)
+
+    # What is kept back
+
+    def let_go(self, item: bytes) -> None:
+        """Let other relays hear of an own item from now on."""
+        self.local.let_go(item)
+        self.kept_back = {one: until for one, until in self.kept_back.items() if one != item}
+
+    def let_go_due(self, now: int) -> None:
+        """Let go of what was kept back long enough."""
+        for item in [one for one, until in self.local.kept_back().items() if until <= now]:
+            self.let_go(item)
+
+    def withheld(self) -> tuple[Change, ...]:
+        """Return the changes that take out of an index what is kept back, as the disk has it."""
+        held = self.store.headers(self.local.kept_back())
+        return tuple(Change(one.header.key, item, gone=True) for item, one in held.items())
+
     # In
 
-    def publish(self, draft: Bulletin, key_name: str, *, now: int) -> SignedItem:
+    def publish(
+        self, draft: Bulletin, key_name: str, *, now: int, back_until: int | None = None, planned: int | None = None
+    ) -> SignedItem:
         """Sign a bulletin as `key_name` and store it; its `sent` and place in the stream are set here.
+
+        Until `back_until` no other relay hears of it; `planned` is the number of the plan that it fulfils. Both are
+        written down before it is stored.
 
         Raises Refusal when it would not be a valid bulletin, when the key cannot be used, or when there is no room.
         """
@@ -243,6 +329,11 @@ class Relay:
             except ValueError as error:
                 raise Refusal(str(error), hint="change that and publish again") from error
             signer.take(seq)
+            if planned is not None:
+                self.local.note_signed(planned, item.id)
+            if back_until is not None:
+                self.local.keep_back(item.id, until=back_until)
+                self.kept_back = {**self.kept_back, item.id: back_until}
             self.store.put_many([item], received=now)
         if author not in self.trust.own:
             self.refresh()
@@ -285,6 +376,10 @@ class Relay:
             if held is not None and item.id not in held:
                 answers[place] = Receipt(Outcome.DECLINED, item.header, "room")
                 continue
+            if item.id in self.kept_back:
+                # It has come back from outside: whoever brought it must not see that it was here before.
+                self.let_go(item.id)
+                new.add(item.id)
             answers[place] = Receipt(Outcome.NEW if item.id in new else Outcome.KNOWN, item.header)
             new.discard(item.id)
         self._settle_waiting({item.author for item in wanted}, now=now)
@@ -299,7 +394,8 @@ class Relay:
         signed is not too old for it: it is what tells.
         """
         known = header.author in self.trust.known
-        if header.author in self.trust.blocked:
+        hidden = self.hidden.get(header.id)
+        if header.author in self.trust.blocked or (hidden is not None and hidden.dropped):
             return "block"
         if not doubtful and not (known and not self.heard) and is_retired(header, now=now):
             return "age"
@@ -340,9 +436,16 @@ class Relay:
             raise NotFound("this bulletin is not here", hint="see `meshrelay list --all`")
         return self._judge([(held, data)], clock)[0]
 
+    def public(self, item: bytes, clock: Clock) -> Shown:
+        """Return one bulletin for anybody who asks; raise NotFound, for a hidden one too."""
+        one = self.bulletin(item, clock)
+        if one.hidden:
+            raise NotFound("this bulletin is not shown here", hint="another relay may show it")
+        return one
+
     def search(self, text: str, clock: Clock, *, limit: int = 50) -> tuple[Shown, ...]:
         """Return bulletins with these words, best match first, ended ones included."""
-        ids = self.store.search(text, limit=limit)
+        ids = [item for item in self.store.search(text, limit=limit) if item not in self.hidden]
         held, datas = self.store.headers(ids), self.store.get_many(ids)
         return self._judge([(held[item], datas[item]) for item in ids if item in held and item in datas], clock)
 
@@ -401,8 +504,8 @@ class Relay:
         for (held, data), one in zip(rows, verdicts, strict=True):
             body = reopen(data).body
             if isinstance(body, Bulletin):
-                by = tuple(reopen(enders[act.id]) for act in one.by if act.id in enders)
-                shown.append(Shown(held.header, body, one, held.received, by))
+                by = tuple(reopen(enders[act.id]) for act in one.by if act.id in enders and act.id not in self.hidden)
+                shown.append(Shown(held.header, body, one, held.received, by, self.hidden.get(held.header.id)))
         return tuple(shown)
 
 
@@ -434,6 +537,8 @@ def is_retired(header: Header, *, now: int) -> bool:
 
 def _fits(one: Shown, query: Query) -> bool:
     bulletin = one.bulletin
+    if one.hidden and not query.hidden:
+        return False
     if query.standings and one.verdict.standing not in query.standings:
         return False
     if query.lane is not Lane.ALL and one.verdict.known != (query.lane is Lane.KNOWN):

@@ -26,7 +26,7 @@ _ID_SHOWN = 10
 
 
 @click.command(cls=Command, name="list")
-@click.option("--all", "everything", is_flag=True, help="Also what has ended, and withdrawals.")
+@click.option("--all", "everything", is_flag=True, help="Also what has ended, withdrawals, and what is hidden.")
 @click.option("--known", is_flag=True, help="Only from senders this relay knows.")
 @click.option("--lang", type=Language(), help="Only bulletins written in this language, and say it in it.")
 @click.option("--area", metavar="TEXT", default="", help="Only where a place has this in its words.")
@@ -59,6 +59,7 @@ def list_(
                 lane=lane,
                 standings=frozenset() if everything else LIVE,
                 cancels=everything,
+                hidden=everything,
                 language=lang or "",
                 area=area,
                 since=since,
@@ -154,6 +155,8 @@ def card(one: Shown, words: Words, *, relay: str, whole: bool = False) -> Iterat
     standing = words.standing(verdict)
     state = f"  {standing}" if standing else ""
     yield f"{code}  {words.severity_line(verdict, bulletin.severity)}{state}"
+    if one.hidden:
+        yield from _lines(": ".join(filter(None, (words["hidden"], one.hidden.reason))))
     text = words.text_of(bulletin)
     if note_ := words.fallback_note(bulletin):
         yield from _lines(str(note_))

@@ -60,6 +60,8 @@ def document(one: Shown, words: Words, *, relay: str, whole: bool = False) -> di
             "says": str(words.why(verdict, bulletin, header.author, relay=relay)),
         },
     }
+    if one.hidden:
+        found["hidden"] = True  # this relay's own people alone are ever given it
     return found | _rest(bulletin) if whole else found
 
 

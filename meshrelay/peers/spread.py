@@ -210,8 +210,8 @@ class Spread:
 
     def _beliefs(self) -> tuple[frozenset[bytes], ...]:
         """Return what decides whether an item is taken here: once it changes, what was declined is asked for again."""
-        trust = self._side.relay.trust
-        return trust.known, trust.blocked
+        relay = self._side.relay
+        return relay.trust.known, relay.trust.blocked, relay.dropped
 
     # Finding
 

@@ -59,7 +59,7 @@ async def bulletin(request: web.Request) -> web.Response:
 
     def read() -> tuple[Shown, bytes, list[SignedItem]]:
         store = services.relay.store
-        one = services.relay.bulletin(services.relay.find(prefix[:64]), services.clock())
+        one = services.relay.public(services.relay.find(prefix[:64]), services.clock())
         held = store.get_many([one.header.id, *one.bulletin.references])
         targets = [reopen(held[target]) for target in one.bulletin.references if target in held]
         return one, held.get(one.header.id, b""), targets

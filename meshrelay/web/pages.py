@@ -75,6 +75,7 @@ def render(request: web.Request, template: str, page: Page, values: Mapping[str,
     """Return the HTML of a page."""
     services = request.config_dict[SERVICES]
     known = services.status()
+    until = services.relay.drill_until(page.words.now)
     environment = aiohttp_jinja2.get_env(request.app)
     context = {
         "w": page.words,
@@ -82,6 +83,7 @@ def render(request: web.Request, template: str, page: Page, values: Mapping[str,
         "relay": page.relay,
         "status": known,
         "html": page.html,
+        "drilling": page.words.drilling(until) if until else None,
         "language": page.words.language,
         "direction_of_page": direction(page.words.language),
         "path": request.path,

@@ -195,6 +195,7 @@ async def _front(request: web.Request, clock: Clock, version: tuple[Any, ...]) -
         "fold": services.settings.unknown_senders == "fold" and bool(services.relay.trust.anchors),
         "hide": services.settings.unknown_senders == "hide",
         "nobody_known": not services.relay.trust.anchors,
+        "hidden": services.relay.hidden_now(clock),
         "only": only,
         "other_languages": _languages(lists, page),
         "warnings": _warnings(services.status(), clock, page.words),
@@ -243,11 +244,11 @@ def _gone(relay: Relay, clock: Clock, only: str) -> tuple[Shown, ...]:
 
 def _whole(relay: Relay, prefix: str, clock: Clock) -> tuple[Shown, tuple[Shown, ...]]:
     """Return a bulletin and those it acted on that are held here."""
-    one = relay.bulletin(relay.find(prefix[:64]), clock)
+    one = relay.public(relay.find(prefix[:64]), clock)
     before = []
     for target in one.bulletin.references[:8]:
         try:
-            earlier = relay.bulletin(target, clock)
+            earlier = relay.public(target, clock)
         except NotFound:
             continue
         if one.header.id in {act.id for act in earlier.verdict.by}:
@@ -266,7 +267,7 @@ def _warnings(status: RelayStatus, clock: Clock, words: Words) -> list[str]:
     if clock.doubtful:
         found.append(words["doubtful"])
     elif clock.behind > AGREEMENT:
-        found.append(words["behind"])
+        found.append(words["clock-behind"])
     last = status.last_exchange or status.started
     if not status.in_touch and clock.now - last > _SILENT_SECONDS:
         found.append(words["alone"])

@@ -64,6 +64,7 @@ LABELS: Final = {
     "original": mark("Signed original"),
     "original-note": mark("The signed original can be checked again on any other relay."),
     "map": mark("Map of the area. North is up."),
+    "hidden": mark("Hidden by this relay"),
     "cancels": mark("This withdraws an earlier bulletin."),
     "no-text": mark("(no text)"),
     # States
@@ -79,7 +80,9 @@ LABELS: Final = {
     ),
     "alone": mark("This relay has met no other relay for days. What you read here may be old."),
     "doubtful": mark("The clock of this relay may be wrong. Compare it with yours before you trust a time."),
-    "behind": mark("The clock of this relay is behind. It goes by the time that the senders it knows have reached."),
+    "clock-behind": mark(
+        "The clock of this relay is behind. It goes by the time that the senders it knows have reached."
+    ),
     "full": mark("This relay has no more room. You can read everything; new bulletins wait until there is room."),
     "store-empty": mark("Its own store: empty."),
     "called-none": mark("Called out on this network: no relay answered."),

@@ -30,6 +30,7 @@ from meshrelay.core.bulletin import (
     Urgency,
 )
 from meshrelay.core.envelope import Header
+from meshrelay.core.lint import Finding
 from meshrelay.core.trust import Author, How, Standing, Verdict
 from meshrelay.words import terms, times
 from meshrelay.words.catalogue import catalogue, mark
@@ -343,6 +344,26 @@ class Words:
     def gone(self, count: int) -> str:
         """Return the summary over bulletins that no longer hold."""
         return str(self._fill(mark("No longer true: {n}"), n=self.number(count)))
+
+    def hidden(self, count: int) -> str:
+        """Return how many bulletins the people of this relay do not show."""
+        return str(self._fill(mark("Hidden by this relay: {n}"), n=self.number(count)))
+
+    def drilling(self, until: int) -> Said:
+        """Return that a drill is under way at this relay."""
+        return self._fill(
+            mark("A drill is under way at this relay until {when}. Only what is marked as a drill is not real."),
+            when=self.moment(until),
+        )
+
+    def flaw(self, finding: Finding) -> str:
+        """Return what could be better about a bulletin, for whoever writes it."""
+        said = self._fill(
+            terms.FLAWS[finding.flaw],
+            languages=", ".join(own_name(tag) for tag in finding.languages),
+            items=", ".join(item.hex()[:10] for item in finding.items),
+        )
+        return str(said)
 
     def bulletins(self, count: int) -> str:
         """Return "212 bulletins"."""

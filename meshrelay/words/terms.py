@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from meshrelay.core.bulletin import Category, Certainty, Response, Severity, Urgency
+from meshrelay.core.lint import Flaw
 from meshrelay.words.catalogue import mark
 
 SEVERITY: Final = {
@@ -60,4 +61,18 @@ RESPONSE: Final = {
     Response.ASSESS: mark("Judge for yourself"),
     Response.ALL_CLEAR: mark("All clear: the danger is over"),
     Response.NONE: mark("Nothing to do"),
+}
+FLAWS: Final = {
+    Flaw.LEAVES_LIVE: mark("Another bulletin about the same still holds, and this one does not name it: {items}."),
+    Flaw.OTHER_CATEGORY: mark("Another bulletin about the same has another category: {items}."),
+    Flaw.NO_HEADLINE: mark("It has no headline: {languages}."),
+    Flaw.LONG_HEADLINE: mark("Its headline has more than 140 signs, and phones cut it off: {languages}."),
+    Flaw.NO_INSTRUCTION: mark("It does not say what people should do: {languages}."),
+    Flaw.NO_AREA: mark("It names no place."),
+    Flaw.NOT_LOCATED: mark("Its place has words only: without an outline, a circle or a code no map can show it."),
+    Flaw.NO_EXPIRY: mark("Nobody chose until when it holds."),
+    Flaw.NO_SEVERITY: mark("It does not say how bad it is."),
+    Flaw.NO_URGENCY: mark("It does not say when to act."),
+    Flaw.NO_CERTAINTY: mark("It does not say how sure you are."),
+    Flaw.LACKS_LANGUAGE: mark("It is not written in every language of this place: {languages}."),
 }
