@@ -83,6 +83,7 @@ class Node:
         self._unsearched = asyncio.Event()
         self._vouched = False
         self._saved = 0
+        self._broken = False
 
     # Life
 
@@ -128,6 +129,18 @@ class Node:
     async def sync(self, uri: str) -> ExchangeReport:
         """Exchange with one relay now."""
         return await self.spread.sync(uri)
+
+    async def is_well(self) -> bool:
+        """Tell whether every task runs and the store answers; waits until the thread that writes has come round."""
+        if self._broken:
+            return False
+        try:
+            await self.read(self.relay.store.usage)
+        except StoreUnusable as error:
+            log.error("the store does not answer: %s", error)
+            return False
+        await self._loop.run_in_executor(self._writer, int)
+        return True
 
     async def read(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `function` on a reader thread."""
@@ -231,7 +244,7 @@ class Node:
         self._run("watch", self._watch())
 
     async def _serve(self, app: web.Application, listener: Listener) -> None:
-        runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=2.0, **SERVER_OPTIONS)
+        runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=1.0, **SERVER_OPTIONS)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
         for one in listener.sockets:
@@ -243,6 +256,7 @@ class Node:
 
         def ended(task: asyncio.Task[None]) -> None:
             if not task.cancelled() and (error := task.exception()) is not None:
+                self._broken = True
                 self._loop.call_exception_handler({"message": f"{name} has ended", "exception": error, "task": task})
 
         async def cancel() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-import signal
+import os
 import sys
-from collections.abc import Callable
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +15,19 @@ import click
 import segno
 
 from meshrelay.cli.frame import Command, note
+from meshrelay.cli.process import Supervisor, ended_within, on_first_signal, raise_descriptor_limit
 from meshrelay.cli.session import Session, pass_session
 from meshrelay.settings import split_address
 
 if TYPE_CHECKING:
     from meshrelay.node import Node
+    from meshrelay.relay import RelayStatus
 
 _LOOK_EVERY = 2.0
-"""Seconds between two looks whether this computer's addresses have changed."""
+"""Seconds between two looks whether this computer's addresses, or the relays in touch, have changed."""
+_STOP_SECONDS = 5.0
+"""How long what is under way may take to end; what is acknowledged by then is on the disk anyway."""
+_PAUSE, _LONGEST_PAUSE = 4.0, 600.0
 _LOOPBACK = ("http://127.", "http://[::1]")
 
 
@@ -52,26 +57,84 @@ def run(session: Session, /, config: Path | None, service_type: str | None, **fl
     from meshrelay.node import Node
     from meshrelay.peers.discovery import SERVICE_TYPE
 
-    asyncio.run(serve(Node(settings, service_type=service_type or SERVICE_TYPE)))
+    raise_descriptor_limit()
+    asyncio.run(serve(Node(settings, service_type=service_type or SERVICE_TYPE), Supervisor(os.environ)))
 
 
-async def serve(node: Node) -> None:
+async def serve(node: Node, supervisor: Supervisor) -> None:
     """Run a relay until SIGINT or SIGTERM, and say where it can be read."""
     stop = asyncio.Event()
-    _on_signals(stop.set)
+    on_first_signal(stop.set)
     await node.start()
+    fed = asyncio.create_task(_feed(node, supervisor))
     try:
-        said: tuple[str, ...] = ()
-        while not stop.is_set():
-            addresses = node.reader_addresses()
-            if addresses != said:
-                _say(node, addresses)
-                said = addresses
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _LOOK_EVERY)
+        supervisor.tell("READY=1")
+        await _watch(node, supervisor, stop)
         note("Stopping.")
     finally:
-        await node.stop()
+        supervisor.tell("STOPPING=1", "STATUS=Stopping")
+        with ended_within(_STOP_SECONDS, otherwise=lambda: note("It takes too long; ending at once. Nothing is lost.")):
+            fed.cancel()
+            await node.stop()
+
+
+async def _watch(node: Node, supervisor: Supervisor, stop: asyncio.Event) -> None:
+    """Say where readers find the pages and how many relays are in touch, again when that changes, until stopped."""
+    said: tuple[str, ...] = ()
+    touch = Touch()
+    while not stop.is_set():
+        addresses = node.reader_addresses()
+        if addresses != said:
+            _say(node, addresses)
+            supervisor.tell(f"STATUS=Readers: {' '.join(addresses)}")
+            said = addresses
+        news = touch.look(node.status(), moment=time.monotonic())
+        if news:
+            note(news)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _LOOK_EVERY)
+
+
+async def _feed(node: Node, supervisor: Supervisor) -> None:
+    """Tell the service manager that all is well, as long as it is."""
+    if (patience := supervisor.patience) is None:
+        return
+    while True:
+        if await node.is_well():
+            supervisor.tell("WATCHDOG=1")
+        await asyncio.sleep(patience / 3)
+
+
+class Touch:
+    """What a person hears of the links: a line when more or fewer relays are in touch, more seldom if that goes on.
+
+    Not which relays, and none of their addresses: those lines may lie in a log for long.
+    """
+
+    def __init__(self) -> None:
+        self._said = (0, 0)
+        self._seen = self._said
+        self._next = float("-inf")
+        self._pause = _PAUSE
+
+    def look(self, status: RelayStatus, *, moment: float) -> str | None:
+        """Return a line when what was seen twice is not what was said last; `moment` in seconds of any clock."""
+        silent = [peer for peer in status.peers if peer.how == "given" and not peer.connected and peer.error]
+        seen = (status.in_touch, len(silent))
+        steady, self._seen = seen == self._seen, seen
+        if not steady or seen == self._said or moment < self._next:
+            return None
+        # Strangers can come and go at will: the pause doubles as long as they do.
+        calm = moment > self._next + _LONGEST_PAUSE
+        self._pause = _PAUSE if calm else min(self._pause * 2, _LONGEST_PAUSE)
+        self._next = moment + self._pause
+        self._said = seen
+        line = f"In touch with {_relays(status.in_touch)}."
+        return f"{line} Not reached: {_relays(len(silent))} of those given ({silent[0].error})." if silent else line
+
+
+def _relays(count: int) -> str:
+    return f"{count or 'no'} {'relay' if count == 1 else 'relays'}"
 
 
 def _say(node: Node, addresses: tuple[str, ...]) -> None:
@@ -97,18 +160,3 @@ def print_code(address: str) -> None:
         # White on black whatever the terminal's own colours: not every phone reads a code the other way round.
         for line in drawn.getvalue().splitlines():
             click.echo(click.style(line, fg="bright_white", bg="black"))
-
-
-def _on_signals(stop: Callable[[], None]) -> None:
-    """Call `stop` at the first SIGINT or SIGTERM; a second one ends the process as it would without us."""
-    loop = asyncio.get_running_loop()
-
-    def once(number: signal.Signals) -> None:
-        loop.remove_signal_handler(number)
-        stop()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(number, once, number)
-        except NotImplementedError:  # on Windows; there the handler runs between two steps of the loop
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from dataclasses import dataclass
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from meshrelay.core import reconcile
 from meshrelay.errors import InvalidMessage, PeerFault, Refusal
@@ -25,6 +26,7 @@ from meshrelay.peers.link import LinkIdentity, relay_id_of
 from meshrelay.peers.side import OurSide
 
 log = logging.getLogger(__name__)
+_library_log = logging.getLogger(f"{__name__}.library")
 
 _CONNECTIONS = 200
 _CONNECTIONS_EACH = 32  # from one source; several relays may stand behind one address
@@ -49,6 +51,18 @@ class Visit:
     relay_id: bytes
     host: str
     port: int
+
+
+class _Discreet(logging.Filter):
+    """Lets nothing through that a stranger can cause at will, and no address of another relay."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        record.args = tuple("another relay" for _ in record.args or ())
+        return not isinstance(error, HttpProcessingError)
+
+
+_library_log.addFilter(_Discreet())
 
 
 class Budget:
@@ -113,6 +127,7 @@ class PeerServer:
         self._runner = web.AppRunner(
             self._application(),
             access_log=None,
+            logger=_library_log,
             handle_signals=False,
             keepalive_timeout=_IDLE,
             lingering_time=1.0,

@@ -247,7 +247,7 @@ class Spread:
                 self._unfound[address] = str(error)
                 await asyncio.sleep(_wait_after(failures, longest=_GIVEN))
                 continue
-            log.info("%s is relay %s from now on", address, relay_id.hex())
+            log.debug("%s is relay %s from now on", address, relay_id.hex())
             await self._write_down(KnownPeer(str(address), relay_id, "", "given", self._side.now))
             self._unfound.pop(address, None)
             self._add(relay_id, _Route((address.host,), address.port, "given"), given=address)

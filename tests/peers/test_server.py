@@ -174,6 +174,17 @@ async def closed(reader: asyncio.StreamReader) -> bytes:
 HEAD = b"POST /mesh/v1/reconcile HTTP/1.1\r\nHost: x\r\n"
 
 
+async def test_nothing_is_logged_of_a_caller_who_sends_nonsense(
+    station: Station, identity: LinkIdentity, caplog: pytest.LogCaptureFixture
+) -> None:
+    for nonsense in (b"NONSENSE\r\n\r\n", b"GET /mesh/v1/peers HTTP/1.1\r\nno colon\r\n\r\n", b"\x00" * 9000):
+        reader, writer = await raw(station, identity)
+        writer.write(nonsense)
+        await closed(reader)
+        writer.close()
+    assert caplog.records == []
+
+
 @pytest.mark.parametrize("sent", [b"", HEAD, HEAD + b"X: "], ids=["nothing", "half a head", "half a header"])
 async def test_a_caller_that_does_not_finish_its_head_is_closed(
     station: Station, identity: LinkIdentity, monkeypatch: pytest.MonkeyPatch, sent: bytes
