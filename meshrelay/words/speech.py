@@ -298,7 +298,8 @@ class Words:
                 title = Part("…") if by is None else self.title_of(by)
                 link = Part(title.text, Sort.TITLE, id=update.id, language=title.language)
                 return self._fill(mark("Replaced {when} by {title}"), when=self.moment(update.sent), title=link)
-            case Standing.EXPIRED if header.expires is not None:
+            case Standing.EXPIRED if header.expires is not None and header.expires > header.sent + 1:
+                # What was past when it came here was signed to end at once; valid() says when it really did.
                 return self._fill(mark("It held until {when}."), when=self.moment(header.expires))
             case Standing.PERHAPS_EXPIRED if header.expires is not None:
                 return self._fill(
