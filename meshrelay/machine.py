@@ -1,16 +1,25 @@
-"""What this computer says of itself: whether its clock is kept right by something better than its battery.
+"""What this computer says of itself: its memory, and whether its clock is kept right by more than its battery.
 
-Not here: what follows from it (core.clock).
+Not here: what follows from it (sealing.py, core.clock).
 """
 
 from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import os
 import sys
 
 _UNSYNCHRONISED = 5  # TIME_ERROR of adjtimex(2): nobody disciplines this clock
 _TIMEX_SIZE = 512  # struct timex takes 208 bytes or fewer; what is asked with modes = 0 is only read
+
+
+def memory() -> int:
+    """Return the bytes of memory that this computer has; 0 where it cannot be asked."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # not POSIX, or not saying
+        return 0
 
 
 def clock_is_synchronised() -> bool:

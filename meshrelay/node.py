@@ -34,7 +34,7 @@ from meshrelay.core.envelope import ItemClass
 from meshrelay.errors import Refusal, StoreFull, StoreUnusable
 from meshrelay.folder import Running
 from meshrelay.index import Index
-from meshrelay.keyring import Keyring
+from meshrelay.keyring import Keyring, from_file
 from meshrelay.local import Local
 from meshrelay.machine import clock_is_synchronised
 from meshrelay.peers.client import ExchangeReport
@@ -203,7 +203,8 @@ class Node:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="reader")
         store = Store.open(self.settings.store_path)
-        self.relay = Relay(store, Local.open(self.settings.local_path), Keyring(self.settings.keys_dir))
+        keyring = Keyring(self.settings.keys_dir, passphrase=from_file(self.settings.passphrase_file))
+        self.relay = Relay(store, Local.open(self.settings.local_path), keyring)
         # Undone last to first: the threads end before the databases under them close.
         self._stack.callback(self.relay.close)
         self._stack.callback(self._readers.shutdown)

@@ -45,6 +45,9 @@ class Settings:
     languages: tuple[str, ...] = _key((), "languages of the place, the default one first (BCP 47)")
     time_zone: str = _key("", "time zone for times on pages, such as Asia/Almaty or UTC+5; empty: this machine's")
     key: str = _key("", "name of the key that signs unless another is named; empty: the only one, or `me`")
+    passphrase_file: str = _key(
+        "", "file whose first line is the passphrase of this relay's keys; empty: asked for on the terminal"
+    )
     reader: str = _key("", f"address of the reader's pages as HOST:PORT; empty: all addresses, port {READER_PORT}")
     peers: str = _key("", f"address for other relays as HOST:PORT; empty: all addresses, port {PEERS_PORT}")
     desk: str = _key("", f"address of the operator's listener as HOST:PORT; empty: localhost, port {DESK_PORT}")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import stat
@@ -10,11 +11,13 @@ import pytest
 
 from meshrelay import keyring
 from meshrelay.core.admission import admit
+from meshrelay.core.keys import SigningKey
 from meshrelay.core.statements import Revocation
 from meshrelay.errors import KeyLocked, NotFound, Refusal
 from meshrelay.keyring import Keyring
 
 NOW = 1_760_000_000
+PASSPHRASE = "correct horse battery"
 
 
 @pytest.fixture
@@ -195,3 +198,190 @@ def test_the_lock_is_given_back_when_signing_fails(keys: Keyring, monkeypatch: p
 def test_nobody_can_sign_with_a_key_that_is_not_here(keys: Keyring) -> None:
     with pytest.raises(NotFound), keys.signing("me"):
         pass
+
+
+# Passphrases
+
+
+def protected(tmp_path: Path, passphrase: str = PASSPHRASE) -> Keyring:
+    return Keyring(tmp_path / "keys", passphrase=lambda _: passphrase)
+
+
+@pytest.mark.usefixtures("cheap_guesses")
+def test_a_key_under_a_passphrase_is_seen_by_all_and_used_by_who_knows_it(keys: Keyring, tmp_path: Path) -> None:
+    mine = keys.new("me", now=NOW)
+    stream, _ = take_numbers(keys, 2)
+    keys.protect("me", PASSPHRASE)
+    assert keys.get("me") == dataclasses.replace(mine, protected=True)
+    assert keys.own() == {mine.public: "me"}
+    with pytest.raises(KeyLocked, match="needs its passphrase"), Keyring(tmp_path / "keys").signing("me"):
+        pass
+    with pytest.raises(KeyLocked, match="the passphrase is wrong"), protected(tmp_path, "another one").signing("me"):
+        pass
+    assert take_numbers(protected(tmp_path), 1) == (stream, [3])
+
+
+@pytest.mark.usefixtures("cheap_guesses")
+def test_a_passphrase_can_be_changed_and_taken_away(keys: Keyring, tmp_path: Path) -> None:
+    mine = keys.new("me", now=NOW, passphrase="the first one")
+    assert mine.protected
+    protected(tmp_path, "the first one").protect("me", PASSPHRASE)
+    with pytest.raises(KeyLocked, match="wrong"):
+        protected(tmp_path, "the first one").protect("me", "never set")
+    protected(tmp_path).protect("me", None)
+    assert keys.get("me") == dataclasses.replace(mine, protected=False)
+    assert take_numbers(keys, 1)[1] == [1]
+
+
+@pytest.mark.usefixtures("cheap_guesses")
+def test_nothing_of_the_bare_seed_stays_when_a_key_gets_a_passphrase(keys: Keyring, tmp_path: Path) -> None:
+    keys.new("me", now=NOW)
+    path = tmp_path / "keys" / "me.key"
+    seed = json.loads(path.read_text())["seed"]
+    with path.open("rb") as old:
+        keys.protect("me", PASSPHRASE)
+        assert seed.encode() not in old.read()  # also in the blocks that the old file had
+    for file in (tmp_path / "keys").iterdir():
+        assert seed.encode() not in file.read_bytes()
+        assert bytes.fromhex(seed) not in file.read_bytes()
+
+
+@pytest.mark.usefixtures("cheap_guesses")
+def test_a_passphrase_is_asked_for_once_and_again_when_the_key_has_changed(keys: Keyring, tmp_path: Path) -> None:
+    keys.new("me", now=NOW, passphrase=PASSPHRASE)
+    asked: list[str] = []
+    answers = iter([PASSPHRASE, "the second one"])
+
+    def answer(name: str) -> str:
+        asked.append(name)
+        return next(answers)
+
+    ring = Keyring(tmp_path / "keys", passphrase=answer)
+    take_numbers(ring, 1)
+    take_numbers(ring, 1)
+    assert asked == ["me"]
+    protected(tmp_path).protect("me", "the second one")
+    take_numbers(ring, 1)
+    assert asked == ["me", "me"]
+
+
+@pytest.mark.usefixtures("cheap_guesses")
+@pytest.mark.parametrize("public", ["", "00" * 32, "zz", SigningKey.from_seed(bytes(32)).public.hex()])
+def test_a_protected_key_that_is_not_what_it_says_is_damaged(keys: Keyring, tmp_path: Path, public: str) -> None:
+    keys.new("me", now=NOW, passphrase=PASSPHRASE)
+    path = tmp_path / "keys" / "me.key"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "public": public}))
+    with pytest.raises(KeyLocked, match="damaged"), protected(tmp_path).signing("me"):
+        pass
+
+
+# From one folder to another
+
+
+@pytest.mark.usefixtures("cheap_guesses")
+@pytest.mark.parametrize("own_passphrase", [True, False])
+def test_an_exported_key_goes_on_elsewhere_in_a_stream_of_its_own(
+    keys: Keyring, tmp_path: Path, own_passphrase: bool
+) -> None:
+    mine = keys.new("me", now=NOW, passphrase=PASSPHRASE if own_passphrase else None)
+    ring = protected(tmp_path)
+    stream, _ = take_numbers(ring, 5)
+    data = ring.exported("me", lambda: pytest.fail("it has one") if own_passphrase else PASSPHRASE)
+    with ring.signing("me") as signer:
+        assert signer.key.seed.hex().encode() not in data
+    elsewhere = Keyring(tmp_path / "elsewhere", passphrase=lambda _: PASSPHRASE)
+    assert elsewhere.take(data) == dataclasses.replace(mine, protected=True)
+    other_stream, taken = take_numbers(elsewhere, 1)
+    assert (other_stream != stream, taken) == (True, [1])
+    assert elsewhere.revocation_path("me").read_bytes() == keys.revocation_path("me").read_bytes()
+
+
+@pytest.mark.usefixtures("cheap_guesses")
+def test_an_exported_key_is_taken_once_under_a_free_name_and_by_its_passphrase(keys: Keyring, tmp_path: Path) -> None:
+    keys.new("me", now=NOW)
+    data = keys.exported("me", lambda: PASSPHRASE)
+    with pytest.raises(Refusal, match="here already, as me"):
+        keys.take(data, name="other")
+    ring = Keyring(tmp_path / "elsewhere", passphrase=lambda _: PASSPHRASE)
+    ring.new("me", now=NOW)
+    with pytest.raises(Refusal, match="called me is here"):
+        ring.take(data)
+    with pytest.raises(Refusal, match="cannot name a key"):
+        ring.take(data, name="../me")
+    with pytest.raises(KeyLocked, match="wrong"):
+        Keyring(tmp_path / "elsewhere", passphrase=lambda _: "another one").take(data, name="office")
+    assert ring.take(data, name="office").name == "office"
+
+
+@pytest.mark.usefixtures("cheap_guesses")
+def test_what_is_no_exported_key_is_refused(keys: Keyring, tmp_path: Path) -> None:
+    keys.new("me", now=NOW)
+    good = json.loads(keys.exported("me", lambda: PASSPHRASE))
+    ring = Keyring(tmp_path / "elsewhere", passphrase=lambda _: PASSPHRASE)
+    bare = {**json.loads((tmp_path / "keys" / "me.key").read_text()), "meshrelay": "signing key", "name": "me"}
+    for flaw in (b"", b"[]", b"null", b"\xff", b"[" * 100_000, json.dumps(bare).encode()):
+        with pytest.raises(Refusal, match="not an exported key"):
+            ring.take(flaw)
+    small_order = (bytes([1]) + bytes(31)).hex()
+    changes: list[dict[str, object]] = [
+        {"public": small_order},
+        {"created": "x"},
+        {"sealed": {}},
+        {"sealed": None},
+        {"meshrelay": "x"},
+    ]
+    for change in changes:
+        with pytest.raises(Refusal, match="not an exported key"):
+            ring.take(json.dumps({**good, **change}).encode())
+    swapped = {**good, "public": SigningKey.from_seed(bytes(32)).public.hex()}
+    with pytest.raises(Refusal, match="the seed is that of another key"):
+        ring.take(json.dumps(swapped).encode())
+    assert ring.all() == ()
+
+
+def test_a_lost_revocation_is_made_again_as_it_was(keys: Keyring, tmp_path: Path) -> None:
+    mine, other = keys.new("me", now=NOW), keys.new("other", now=NOW)
+    before = keys.revocation("me")
+    path = keys.revocation_path("me")
+    assert before.data == path.read_bytes()
+    assert before.author == mine.public != other.public
+    for flaw in (None, b"", b"milk", keys.revocation_path("other").read_bytes()):
+        path.unlink(missing_ok=True)
+        if flaw is not None:
+            path.write_bytes(flaw)
+        assert keys.revocation("me") == before
+
+
+@pytest.mark.usefixtures("cheap_guesses")
+def test_keys_of_a_backup_begin_new_streams_and_outdo_nothing(keys: Keyring, tmp_path: Path) -> None:
+    keys.new("me", now=NOW)
+    keys.new("office", now=NOW, passphrase=PASSPHRASE)
+    stream, _ = take_numbers(keys, 3)
+    files = keys.files()
+    assert sorted(files) == ["me.key", "me.revocation", "office.key", "office.revocation"]
+    elsewhere = Keyring(tmp_path / "elsewhere")
+    assert elsewhere.put(files) == keys.all()
+    assert elsewhere.files() == files
+    assert take_numbers(elsewhere, 1)[0] != stream
+    keys.protect("me", PASSPHRASE)
+    assert keys.put(files)[0].protected  # what is here stays as it is
+    assert take_numbers(protected(tmp_path), 1)[0] != stream
+
+
+@pytest.mark.parametrize("name", ["me.mark", "../me.key", "me.key.new", "x", "me.lock", ".key"])
+def test_a_backup_brings_nothing_else_into_the_folder_of_keys(keys: Keyring, name: str) -> None:
+    with pytest.raises(Refusal, match="among its keys"):
+        keys.put({name: b"{}"})
+    assert keys.files() == {}
+
+
+def test_a_backup_with_another_key_of_the_same_name_is_refused_whole(keys: Keyring, tmp_path: Path) -> None:
+    keys.new("me", now=NOW)
+    keys.new("a", now=NOW)
+    elsewhere = Keyring(tmp_path / "elsewhere")
+    mine = elsewhere.new("me", now=NOW)
+    with pytest.raises(Refusal, match="another key called me is here"):
+        elsewhere.put(keys.files())
+    with pytest.raises(Refusal, match="the key a in the backup is damaged"):
+        elsewhere.put({**keys.files(), "a.key": b"{"})
+    assert elsewhere.all() == (mine,)

@@ -13,7 +13,16 @@ from typing import Any, BinaryIO
 
 import click
 
-from meshrelay.cli.frame import SOME_FAILED, Command, Progress, json_option, note, print_json, progress
+from meshrelay.cli.frame import (
+    SOME_FAILED,
+    Command,
+    Progress,
+    json_option,
+    note,
+    passphrase_option,
+    print_json,
+    progress,
+)
 from meshrelay.cli.publish import say_new_key
 from meshrelay.cli.session import Session, pass_session
 from meshrelay.cli.values import Moment, Size
@@ -34,6 +43,7 @@ _AT_ONCE = 250
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=str))
 @click.option("--checked", is_flag=True, help="Say of CAP alerts that you checked yourself what they say.")
 @click.option("--key", metavar="NAME", default="", help="The key that passes CAP alerts on; default as for publish.")
+@passphrase_option
 @json_option
 @pass_session
 def import_(session: Session, paths: tuple[str, ...], checked: bool, key: str, as_json: bool) -> int:

@@ -37,6 +37,11 @@ def _keep_loudness(ctx: click.Context, parameter: click.Parameter, value: int) -
         ctx.ensure_object(Session).loudness = value if parameter.name == "verbose" else -1
 
 
+def _keep_passphrase_file(ctx: click.Context, _: click.Parameter, value: Path | None) -> None:
+    if value is not None:
+        ctx.ensure_object(Session).passphrase_file = value
+
+
 def _everywhere(*, hidden: bool) -> list[click.Parameter]:
     """Return the options that may stand before a command and behind it; help shows them once."""
     return [
@@ -176,6 +181,17 @@ def note(message: str) -> None:
         click.echo(message, err=True)
 
 
+def confirm(expected: str, question: str, *, option: str) -> None:
+    """Go on only when the person types `expected`; raises Refusal that names the option which answers instead."""
+    hint = f"type {expected}, or give {option}"
+    try:
+        answer: str = click.prompt(question, default="", show_default=False, err=True)
+    except click.Abort as error:
+        raise Refusal("nobody has confirmed this", hint=hint) from error
+    if answer.strip() != expected:
+        raise Refusal("that is not what was to be typed; nothing has changed", hint=hint)
+
+
 def print_json(document: object) -> None:
     """Print one JSON document."""
     click.echo(json.dumps(document, ensure_ascii=False, indent=2))
@@ -184,6 +200,18 @@ def print_json(document: object) -> None:
 def json_option(command: F) -> F:
     """Add --json to a command."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")(command)
+
+
+def passphrase_option(command: F) -> F:
+    """Add --passphrase-file to a command that signs."""
+    return click.option(
+        "--passphrase-file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        expose_value=False,
+        callback=_keep_passphrase_file,
+        help="File whose first line is the key's passphrase; default: asked for on the terminal.",
+    )(command)
 
 
 class EchoHandler(logging.Handler):

@@ -1,38 +1,52 @@
-"""key new, list, show: the keys that sign here."""
+"""key: the keys that sign here; made, shown, protected, carried to another relay, and ended."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-from meshrelay.cli.frame import Group, json_option, print_json
+from meshrelay import settings as settings_module
+from meshrelay.cli import sheet as sheets
+from meshrelay.cli.files import write_whole
+from meshrelay.cli.frame import Group, confirm, json_option, note, passphrase_option, print_json
 from meshrelay.cli.publish import say_new_key
 from meshrelay.cli.session import FIRST_KEY, Session, pass_session
 from meshrelay.core.keys import digits, words
-from meshrelay.errors import NotFound
-from meshrelay.keyring import OwnKey
-from meshrelay.relay import Relay
+from meshrelay.errors import NotFound, Refusal
+from meshrelay.keyring import LARGEST_FILE, OwnKey
+from meshrelay.relay import Outcome, Relay
 from meshrelay.words.times import stamp
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.group(cls=Group)
 def key() -> None:
-    """Make and show the keys that sign here."""
+    """Make, show, protect, carry over and end the keys that sign here."""
 
 
 @key.command()
 @click.argument("name", default=FIRST_KEY)
+@click.option("--protect", is_flag=True, help="Put it under a passphrase at once.")
+@click.option("--sheet", type=_FILE, metavar="FILE", help="Write the sheet to print, as `key sheet` does.")
+@passphrase_option
 @json_option
 @pass_session
-def new(session: Session, name: str, as_json: bool) -> None:
+def new(session: Session, name: str, protect: bool, sheet: Path | None, as_json: bool) -> None:
     """Make a key, and its own revocation.
 
     NAME is what you call it here; `me` when left out.
     """
     with session.relay() as relay:
-        made = relay.keyring.new(name, now=session.now)
+        passphrase = None
+        if protect:
+            passphrase = session.new_passphrase(f"the key {name}", path=session.given_passphrase_file())
+        made = relay.keyring.new(name, now=session.now, passphrase=passphrase)
         say_new_key(relay, made.name)
+        if sheet is not None:
+            _write_sheet(relay, made, sheet, session)
         _print([made], relay, session, as_json=as_json, whole=True)
 
 
@@ -62,10 +76,147 @@ def show(session: Session, name: str, as_json: bool) -> None:
     `meshrelay trust add` as a file.
     """
     with session.relay() as relay:
-        found = relay.keyring.choose(name or session.settings().key)
-        if found is None:
-            raise NotFound("no key is here yet", hint="`meshrelay publish` or `meshrelay key new` makes one")
-        _print([found], relay, session, as_json=as_json, whole=True)
+        _print([_chosen(relay, session, name)], relay, session, as_json=as_json, whole=True)
+
+
+@key.command()
+@click.argument("name")
+@pass_session
+def default(session: Session, name: str) -> None:
+    """Sign with this key unless another is named.
+
+    It is kept as the setting `key`.
+    """
+    with session.relay() as relay:
+        found = relay.keyring.get(name)
+        if found.public in relay.trust.revoked:
+            raise Refusal(f"the key {name} was revoked", hint="make a new one with `meshrelay key new`")
+    settings_module.save(session.data, {"key": name})
+    click.echo(f"{name} signs from now on, unless another key is named.")
+
+
+@key.command()
+@click.argument("name")
+@click.argument("file", type=_FILE)
+@passphrase_option
+@pass_session
+def export(session: Session, name: str, file: Path) -> None:
+    """Write a key into a file for another relay.
+
+    It is always under a passphrase: the key's own, or else one that you set for the file. Whoever has both can sign as
+    you.
+    """
+    with session.relay() as relay:
+
+        def passphrase() -> str:
+            return session.new_passphrase(f"the file {file.name}", path=session.given_passphrase_file())
+
+        write_whole(file, relay.keyring.exported(name, passphrase))
+    click.echo(f"{file}: the key {name}, under a passphrase. `meshrelay key import` takes it in.")
+
+
+@key.command(name="import")
+@click.argument("file", type=_FILE)
+@click.option("--as", "name", default="", metavar="NAME", help="What to call it here; default: as it was called there.")
+@passphrase_option
+@json_option
+@pass_session
+def import_(session: Session, file: Path, name: str, as_json: bool) -> None:
+    """Take in a key that was exported elsewhere.
+
+    It keeps its passphrase, and begins a new stream here, so that both relays can go on signing with it.
+    """
+    with session.relay() as relay:
+        with file.open("rb") as source:
+            made = relay.keyring.take(source.read(LARGEST_FILE), name=name)
+        _print([made], relay, session, as_json=as_json, whole=True)
+
+
+@key.command()
+@click.argument("name")
+@click.option("--new-passphrase-file", type=_FILE, metavar="FILE", help="File whose first line is the new passphrase.")
+@click.option("--remove", is_flag=True, help="Leave the key without a passphrase.")
+@passphrase_option
+@pass_session
+def passphrase(session: Session, name: str, new_passphrase_file: Path | None, remove: bool) -> None:
+    """Set, change or remove the passphrase of a key.
+
+    Without it nobody can sign with the key, whoever has this computer. Nobody can bring it back either: keep it, and
+    the key's own revocation, in another place.
+    """
+    if remove and new_passphrase_file is not None:
+        raise click.UsageError("--remove and --new-passphrase-file exclude each other")
+    with session.relay() as relay:
+        found = relay.keyring.get(name)
+        if remove:
+            if not found.protected:
+                raise Refusal(f"the key {name} has no passphrase", hint="see `meshrelay key list`")
+            relay.keyring.protect(name, None)
+            click.echo(f"{name} has no passphrase any more: whoever has this computer can sign with it.")
+            return
+        # With none set yet, the only passphrase that can be meant is the new one.
+        path = new_passphrase_file if found.protected else new_passphrase_file or session.given_passphrase_file()
+        option = "--new-passphrase-file" if found.protected else "--passphrase-file"
+        relay.keyring.protect(name, session.new_passphrase(f"the key {name}", path=path, option=option))
+    click.echo(f"{name} is under a passphrase. Copies of the key made before are not.")
+
+
+@key.command()
+@click.argument("file", type=_FILE)
+@click.argument("name", default="")
+@passphrase_option
+@pass_session
+def sheet(session: Session, file: Path, name: str) -> None:
+    """Write a key's own revocation as a sheet to print.
+
+    HTML with a code to scan, or plain text when FILE ends in .txt. Whoever finds the sheet can end the key and all it
+    signed, and nothing else. `meshrelay import` takes in the sheet, or what was scanned or typed from it.
+    """
+    with session.relay() as relay:
+        _write_sheet(relay, _chosen(relay, session, name), file, session)
+    click.echo(f"{file}: print it, keep it away from this computer, and delete the file.")
+
+
+@key.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Ask nothing.")
+@passphrase_option
+@json_option
+@pass_session
+def revoke(session: Session, name: str, yes: bool, as_json: bool) -> None:
+    """End a key for ever, and everything it signed.
+
+    Publishes the key's own revocation. There is no way back: what the key signed counts nowhere any more as soon as
+    the revocation has arrived there. Make another key, and let people know it by its digits.
+    """
+    with session.relay() as relay:
+        found = relay.keyring.get(name)
+        if found.public in relay.trust.revoked:
+            raise Refusal(f"the key {name} was revoked before", hint="make a new one with `meshrelay key new`")
+        if not yes:
+            note(f"This ends the key {name} everywhere, with everything it ever signed. There is no way back.")
+            confirm(name, f"Type the key's name, {name}, to end it", option="--yes")
+        item = relay.keyring.revocation(name)
+        if relay.receive(item.data, now=session.now).outcome is Outcome.DECLINED:
+            raise Refusal("there is no room left for the revocation", hint="make room on the disk and try again")
+    if as_json:
+        print_json({"id": item.id.hex(), "key": found.public.hex()})
+    else:
+        click.echo(f"{name} is revoked here. Relays in reach hear of it at once, others when they are met.")
+
+
+def _chosen(relay: Relay, session: Session, name: str) -> OwnKey:
+    found = relay.keyring.choose(name or session.settings().key)
+    if found is None:
+        raise NotFound("no key is here yet", hint="`meshrelay publish` or `meshrelay key new` makes one")
+    return found
+
+
+def _write_sheet(relay: Relay, one: OwnKey, file: Path, session: Session) -> None:
+    item = relay.keyring.revocation(one.name)
+    made = stamp(one.created, session.words().tz)
+    write = sheets.text if file.suffix.lower() == ".txt" else sheets.page
+    write_whole(file, write(item, name=one.name, made=made).encode())
 
 
 def _document(one: OwnKey, relay: Relay, session: Session) -> dict[str, Any]:
@@ -75,6 +226,8 @@ def _document(one: OwnKey, relay: Relay, session: Session) -> dict[str, Any]:
         "digits": digits(one.public),
         "words": words(one.public),
         "created": stamp(one.created, session.words().tz),
+        "protected": one.protected,
+        "revoked": one.public in relay.trust.revoked,
         "revocation": str(relay.keyring.revocation_path(one.name)),
     }
 
@@ -86,10 +239,15 @@ def _print(keys: list[OwnKey], relay: Relay, session: Session, *, as_json: bool,
             # Where files lie here is nobody else's business, and this document is made to be given away.
             print_json({name: found[name] for name in ("name", "key", "digits", "words", "created")})
         elif whole:
-            click.echo(f"Key         {found['name']}, made {found['created']}")
+            click.echo(f"Key         {found['name']}, made {found['created']}{_remarks(found)}")
             click.echo(f"Digits      {found['digits']}")
             click.echo(f"In words    {found['words']}")
             click.echo(f"In hex      {found['key']}")
             click.echo(f"Revocation  {found['revocation']}")
         else:
-            click.echo(f"{found['name']:<12} {found['digits']}")
+            click.echo(f"{found['name']:<12} {found['digits']}{_remarks(found)}")
+
+
+def _remarks(found: dict[str, Any]) -> str:
+    said = [word for word, holds in (("under a passphrase", "protected"), ("revoked", "revoked")) if found[holds]]
+    return f" ({', '.join(said)})" if said else ""

@@ -12,7 +12,7 @@ import click
 
 from meshrelay.cli import forms
 from meshrelay.cli.forms import Form
-from meshrelay.cli.frame import Command, json_option, note, print_json
+from meshrelay.cli.frame import Command, json_option, note, passphrase_option, print_json
 from meshrelay.cli.session import Session, locale_language, pass_session
 from meshrelay.cli.values import Language, Moment, Word
 from meshrelay.core.admission import reopen
@@ -57,6 +57,7 @@ _STDIN = "-"
     "--translation", metavar="LANG=FILE.json", multiple=True, help="The words in one more language, from a JSON file."
 )
 @click.option("--key", metavar="NAME", default="", help="The key to sign with; default: the only one, or `me`.")
+@passphrase_option
 @json_option
 @pass_session
 def publish(session: Session, /, file: str | None, key: str, as_json: bool, **flags: Any) -> None:
@@ -79,6 +80,7 @@ def publish(session: Session, /, file: str | None, key: str, as_json: bool, **fl
 @click.command(cls=Command)
 @click.argument("item", metavar="ID")
 @click.option("--note", metavar="TEXT", default="", help="Why, in a line; shown beside the struck bulletin.")
+@passphrase_option
 @json_option
 @pass_session
 def withdraw(session: Session, item: str, note: str, as_json: bool) -> None:
@@ -163,8 +165,9 @@ def _signer(session: Session, relay: Relay, key: str, target: tuple[Shown, MsgTy
 def say_new_key(relay: Relay, name: str) -> None:
     """Say that a key was made, and where the paper that ends it lies."""
     note(f"A key called {name} was made; bulletins from here are signed with it.")
-    note(f"Its own revocation lies at {relay.keyring.revocation_path(name)}: copy it to a stick or print it,")
-    note("and keep that away from this computer. Should the key be stolen, `meshrelay import` of it ends the key.")
+    note(f"Its own revocation lies at {relay.keyring.revocation_path(name)}: copy it to a stick, or print it with")
+    note(f"`meshrelay key sheet FILE.html {name}`, and keep that away from this computer. Should the key be stolen,")
+    note("`meshrelay import` of it ends the key and all it signed.")
 
 
 def _check(draft: Bulletin, *, now: int) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import segno
 
-from meshrelay.cli.frame import Command, note
+from meshrelay.cli.frame import Command, note, passphrase_option
 from meshrelay.cli.process import Supervisor, ended_within, on_first_signal, raise_descriptor_limit
 from meshrelay.cli.session import Session, pass_session
 from meshrelay.settings import split_address
@@ -43,6 +43,7 @@ _LOOPBACK = ("http://127.", "http://[::1]")
     "--interface", metavar="ADDR", multiple=True, help="Look for relays on this address of the computer only."
 )
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Read settings from this file too.")
+@passphrase_option
 @click.option("--service-type", hidden=True, help="Look for relays of this service type, and be seen by no others.")
 @pass_session
 def run(session: Session, /, config: Path | None, service_type: str | None, **flags: Any) -> None:

@@ -6,6 +6,7 @@ Commands open the databases themselves, whether a relay runs here or not: it not
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,10 +19,12 @@ import click
 from meshrelay import settings as settings_module
 from meshrelay.core.bulletin import is_language
 from meshrelay.core.clock import Clock
-from meshrelay.keyring import Keyring, OwnKey
+from meshrelay.errors import Refusal
+from meshrelay.keyring import Keyring, OwnKey, nobody
 from meshrelay.local import Local
 from meshrelay.machine import clock_is_synchronised
 from meshrelay.relay import Relay
+from meshrelay.sealing import check_new, read_passphrase
 from meshrelay.settings import Settings
 from meshrelay.store import Store
 from meshrelay.words import Words, negotiate
@@ -36,6 +39,7 @@ class Session:
 
     data: Path = field(default_factory=settings_module.default_data)
     loudness: int = 0
+    passphrase_file: Path | None = None
 
     @property
     def now(self) -> int:
@@ -48,18 +52,43 @@ class Session:
 
     def settings(self, *, config: Path | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
         """Return the settings in force; raises Refusal."""
-        return settings_module.load(self.data, config=config, environment=os.environ, flags=flags)
+        given = {**(flags or {}), "passphrase_file": self.passphrase_file and str(self.passphrase_file)}
+        return settings_module.load(self.data, config=config, environment=os.environ, flags=given)
 
     @contextmanager
     def relay(self) -> Iterator[Relay]:
         """Open what this folder holds."""
         settings = self.settings()
         settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        relay = Relay(Store.open(settings.store_path), Local.open(settings.local_path), Keyring(settings.keys_dir))
+        keyring = Keyring(settings.keys_dir, passphrase=self.passphrase)
+        relay = Relay(Store.open(settings.store_path), Local.open(settings.local_path), keyring)
         try:
             yield relay
         finally:
             relay.close()
+
+    def passphrase(self, name: str) -> str:
+        """Return the passphrase of a key here, from its file or the terminal; raises Refusal when there is neither."""
+        if path := self.settings().passphrase_file:
+            return read_passphrase(Path(path))
+        if not is_terminal():
+            return nobody(name)
+        answer: str = click.prompt(f"Passphrase of the key {name}", hide_input=True, err=True)
+        return answer
+
+    def new_passphrase(self, what: str, *, path: Path | None = None, option: str = "--passphrase-file") -> str:
+        """Return a passphrase for something new, from the file of `option` or typed twice; raises Refusal."""
+        if path is not None:
+            return check_new(read_passphrase(path))
+        if not is_terminal():
+            raise Refusal(f"{what} needs a passphrase", hint=f"give the file that holds it with {option}")
+        answer: str = click.prompt(f"Passphrase for {what}", hide_input=True, confirmation_prompt=True, err=True)
+        return check_new(answer)
+
+    def given_passphrase_file(self) -> Path | None:
+        """Return the file that --passphrase-file or the settings name, if any."""
+        path = self.settings().passphrase_file
+        return Path(path) if path else None
 
     def words(self, language: str | None = None) -> Words:
         """Return the voice for this terminal: in `language`, else that of the locale, else that of the place."""
@@ -80,6 +109,11 @@ class Session:
         made = relay.keyring.new(FIRST_KEY, now=self.now)
         relay.refresh()
         return made, True
+
+
+def is_terminal() -> bool:
+    """Tell whether a person can be asked; what is read from a pipe or written into a file is no hindrance."""
+    return sys.stdin.isatty() or sys.stderr.isatty()
 
 
 def locale_language() -> str:

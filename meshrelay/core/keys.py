@@ -4,7 +4,8 @@ Every choice is made here once. Ed25519 through libsodium verifies, and nothing 
 accept signatures that nobody made when the public key is a point of small order. A public key that a
 person imports is checked to be a real point too.
 
-Not here: files, passphrases and locks (keyring.py), and what a key is trusted for (trust.py).
+Not here: files and locks (keyring.py), how hard a passphrase is made to guess (sealing.py), and what a key is
+trusted for (trust.py).
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ DIGIT_GROUPS = 9
 WORD_COUNT = 8
 """In English it is eight words as well: 88 bits of the same hash."""
 WORD_BITS = 11
+
+SALT_SIZE = 16
+NONCE_SIZE = 24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +56,45 @@ class SigningKey:
 
     def __hash__(self) -> int:
         return hash(self.public)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretching:
+    """What one guess at a passphrase costs: `passes` of argon2id over `memory` bytes."""
+
+    passes: int
+    memory: int
+
+    def __post_init__(self) -> None:
+        # A file from elsewhere states these numbers, and must not be able to keep this computer busy for hours.
+        if not (self.passes >= 1 and 8192 <= self.memory <= 2**30 and self.passes * self.memory <= 2**34):
+            raise ValueError("a passphrase cannot be stretched like that")
+
+
+def seal(data: bytes, passphrase: bytes, *, salt: bytes, nonce: bytes, cost: Stretching) -> bytes:
+    """Return `data` under a passphrase: argon2id (RFC 9106), then XSalsa20-Poly1305.
+
+    `salt` has 16 and `nonce` 24 fresh random bytes. Raises MemoryError when there is less free than `cost` asks for.
+    """
+    return bindings.crypto_secretbox(data, nonce, _stretched(passphrase, salt, cost))
+
+
+def unseal(box: bytes, passphrase: bytes, *, salt: bytes, nonce: bytes, cost: Stretching) -> bytes | None:
+    """Return what was sealed, or None when the passphrase is another or the box was altered; raises as :func:`seal`."""
+    key = _stretched(passphrase, salt, cost)
+    try:
+        return bindings.crypto_secretbox_open(box, nonce, key)
+    except exceptions.CryptoError:
+        return None
+
+
+def _stretched(passphrase: bytes, salt: bytes, cost: Stretching) -> bytes:
+    argon2id = bindings.crypto_pwhash_ALG_ARGON2ID13
+    size = bindings.crypto_secretbox_KEYBYTES
+    try:
+        return bindings.crypto_pwhash_alg(size, passphrase, salt, cost.passes, cost.memory, argon2id)
+    except exceptions.RuntimeError as error:
+        raise MemoryError(f"stretching a passphrase takes {cost.memory} bytes") from error
 
 
 def verify(public: bytes, message: bytes, signature: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Files from a stick, a mail or a feed, taken in: carry files, signed items one behind the other, CAP alerts.
+"""Files from a stick, a mail or a feed, taken in: carry files, signed items (bare, or as letters), CAP alerts.
 
 Signed items go through the same gate as if a peer had sent them. CAP alerts become bulletins of this relay's own key
 that say "relayed from"; one that this key has passed on before adds nothing.
@@ -9,6 +9,8 @@ and every part of it is answered for.
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -29,6 +31,9 @@ MAX_SEQUENCE: Final = 64 * 1024 * 1024
 
 _SNIFFED: Final = 64 * 1024
 _COSE_SIGN1: Final = b"\xd2"
+_LETTERS: Final = re.compile(rb"0oRY[A-Za-z0-9+/\s]{80,}={0,2}")
+"""A signed item in base64, as a printed sheet has it: the first three bytes of every envelope, and what follows."""
+_PAGE: Final = (b"<!doctype html", b"<html")
 _BLANK: Final = b"\xef\xbb\xbf \t\r\n"
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
@@ -71,6 +76,8 @@ def take_in(
         yield from _take_carry(relay, source, clock=clock)
     elif start.startswith(_COSE_SIGN1):
         yield from _take_sequence(relay, source.read(MAX_SEQUENCE + 1), clock=clock)
+    elif not _is_xml(start) and (found := [*_LETTERS.finditer(start)]):
+        yield from _take_letters(relay, [one[0] for one in found], clock=clock)
     elif start.lstrip(_BLANK).startswith(b"<") or start.startswith(_UTF_16):
         yield from _take_cap(relay, source.read(cap.MAX_DOCUMENT + 1), now=clock.machine, key=key, checked=checked)
     elif carry.looks_like(start):
@@ -113,6 +120,24 @@ def _take_sequence(relay: Relay, data: bytes, *, clock: Clock) -> Iterator[Taken
             batch = []
     if flaw is not None:
         yield flaw
+
+
+def _is_xml(start: bytes) -> bool:
+    text = start.lstrip(_BLANK)
+    return text.startswith(b"<") and not text[:20].lower().startswith(_PAGE)
+
+
+def _take_letters(relay: Relay, texts: Sequence[bytes], *, clock: Clock) -> Iterator[Taken]:
+    batch: list[tuple[str, bytes]] = []
+    for number, text in enumerate(texts, 1):
+        letters = b"".join(text.split())
+        data = base64.b64decode(letters[: len(letters) // 4 * 4])
+        try:
+            # Where no sign ends the letters, words that follow on the sheet look like more of them.
+            batch.append((f"text {number}", data[: skip(data, 0)]))
+        except InvalidItem as error:
+            yield Taken(Fate.REFUSED, f"text {number}", error.detail)
+    yield from _receive(relay, batch, clock=clock)
 
 
 def _receive(relay: Relay, batch: Sequence[tuple[str, bytes]], *, clock: Clock) -> Iterator[Taken]:
