@@ -47,8 +47,7 @@ _FAULTS = 3
 _ALL = tuple(range(reconcile.CLASSES))
 _SLOW_START = (
     ((ItemClass.KEYS, ItemClass.CORRECTION, ItemClass.GRAVE), 16 * 1024),
-    (_ALL, 16 * 1024),
-    (_ALL, 64 * 1024),
+    (_ALL, 8 * 1024),
 )
 """Classes and bytes of the first rounds with a relay that was not met lately; the last one has no limit."""
 
@@ -287,7 +286,7 @@ async def exchange(side: OurSide, link: Link, view: PeerView, *, slow_start: boo
 
     Raises PeerUnreachable or PeerFault when nothing could begin; what goes wrong later is in the report.
     `slow_start` is for a relay that was not met lately, when nobody knows how long the link will last: a few kilobytes
-    for the urgent classes come first, then a few for all of them, then more. Whenever it breaks, something has arrived.
+    for the urgent classes come first, then a few for all of them. Whenever it breaks, something has arrived.
     """
     work = _Exchange(side, link, view)
     try:
