@@ -225,7 +225,7 @@ def _check_status(status: int) -> None:
     if status in (429, 503):
         raise PeerUnreachable("the relay is busy")
     if status == 403:
-        raise PeerUnreachable("the relay does not speak with this one")
+        raise PeerFault("the relay does not take this one for a relay")
     if status != 200:
         raise PeerFault(f"the relay answers {status}")
 

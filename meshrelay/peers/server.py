@@ -14,6 +14,7 @@ import socket
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -104,18 +105,12 @@ def network_of(host: str) -> str | None:
 
 
 class PeerServer:
-    """Answers other relays: `start(sockets)`, read `visits()`, `stop()`.
+    """Answers other relays: `start(sockets)`, read `visits()`, `stop()`."""
 
-    `accepts` says which relay ids are spoken to at all.
-    """
-
-    def __init__(
-        self, side: OurSide, identity: LinkIdentity, *, port: int, accepts: Callable[[bytes], bool] = lambda _: True
-    ) -> None:
+    def __init__(self, side: OurSide, identity: LinkIdentity, *, port: int) -> None:
         self._side = side
         self._identity = identity
         self.port = port
-        self._accepts = accepts
         self._visits: asyncio.Queue[Visit] = asyncio.Queue(_VISITS)
         self._places: tuple[PeerAddress, ...] = ()
         self._heard: OrderedDict[bytes, float] = OrderedDict()
@@ -123,6 +118,7 @@ class PeerServer:
         self._given = Budget(*_GIVEN)
         self._tasks: set[asyncio.Task[None]] = set()
         self._shaking: list[str] = []
+        self._callers: WeakKeyDictionary[asyncio.Transport, bytes] = WeakKeyDictionary()
         self._open: dict[asyncio.BaseTransport, str] = {}
         self._runner = web.AppRunner(
             self._application(),
@@ -246,8 +242,7 @@ class PeerServer:
 
     async def _checked(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         try:
-            if not self._accepts(relay_id_of(_transport(request))):
-                return _refusal(403, "this relay does not speak with yours")
+            self._relay_id(request)  # whoever has none is refused
             if "Content-Encoding" in request.headers:
                 return _refusal(415, "bodies carry no content encoding")
             return await handler(request)
@@ -266,8 +261,7 @@ class PeerServer:
     async def _hello(self, request: web.Request) -> web.Response:
         port, _ = wire.unpack_hello(await _body(request, 64))
         if not self._visits.full():
-            transport = _transport(request)
-            self._visits.put_nowait(Visit(relay_id_of(transport), _host(transport), port))
+            self._visits.put_nowait(Visit(self._relay_id(request), _host(_transport(request)), port))
         return _reply(wire.pack_hello(port=self.port, now=self._side.now))
 
     async def _reconcile(self, request: web.Request) -> web.Response:
@@ -307,7 +301,7 @@ class PeerServer:
             return _refusal(400, "no items in the body")
         if not self._may(self._given, request, len(items)):
             return _busy()
-        taken = await self._side.receive(items, source=relay_id_of(_transport(request)))
+        taken = await self._side.receive(items, source=self._relay_id(request))
         return _reply(bytes(one.answer for one in taken))
 
     async def _offer(self, request: web.Request) -> web.Response:
@@ -315,7 +309,7 @@ class PeerServer:
             return _refusal(415, f"offers come as {wire.OFFER}")
         offer = wire.unpack_offer(await _body(request, wire.MAX_SUMMARIES))
         answers, wanted = await self._side.choose(offer)
-        self._side.note([key for key, _ in offer], relay_id_of(_transport(request)))
+        self._side.note([key for key, _ in offer], self._relay_id(request))
         return _reply(wire.pack_choice(answers, wanted))
 
     async def _peers(self, request: web.Request) -> web.Response:
@@ -323,8 +317,16 @@ class PeerServer:
         near = [place.place for place in self._places if network_of(place.host) == network]
         return _reply(wire.pack_places(near[: wire.MAX_PLACES]), "text/plain")
 
+    def _relay_id(self, request: web.Request) -> bytes:
+        """Return who asks; a certificate is read once a connection. Raises PeerFault."""
+        transport = _transport(request)
+        found = self._callers.get(transport)
+        if found is None:
+            found = self._callers[transport] = relay_id_of(transport)
+        return found
+
     def _hear(self, request: web.Request) -> None:
-        relay_id = relay_id_of(_transport(request))
+        relay_id = self._relay_id(request)
         self._heard[relay_id] = asyncio.get_running_loop().time()
         self._heard.move_to_end(relay_id)
         if len(self._heard) > _VISITS:

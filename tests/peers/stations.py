@@ -95,7 +95,6 @@ class Station:
             read=self._on(self._readers),
             write=self._write,
         )
-        self.accepted: frozenset[bytes] | None = None
         self._listen(0)
         self.wrote, self.arrived = asyncio.Event(), asyncio.Event()
         self.views: dict[bytes, PeerView] = {}
@@ -178,12 +177,7 @@ class Station:
     def _listen(self, port: int) -> None:
         self.socket = socket.create_server(("127.0.0.1", port))
         self.port: int = self.socket.getsockname()[1]
-        self.server = PeerServer(
-            self.side,
-            self.identity,
-            port=self.port,
-            accepts=lambda relay_id: self.accepted is None or relay_id in self.accepted,
-        )
+        self.server = PeerServer(self.side, self.identity, port=self.port)
 
     async def reopen(self, *, port: int = 0) -> None:
         """Listen again, after the server was stopped and the socket closed."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from meshrelay.core.reconcile import MAX_REQUEST, Keys, Reconciliation
-from meshrelay.peers import server, wire
+from meshrelay.peers import link, server, wire
 from meshrelay.peers.addressbook import PeerAddress
 from meshrelay.peers.link import LinkIdentity, open_identity
 from meshrelay.peers.server import Budget, source_of
@@ -83,6 +86,23 @@ async def test_what_is_malformed_gets_a_4xx_and_changes_nothing(
     headers = {"Content-Type": "application/octet-stream"} | headers
     async with caller.request(method, url(station, path), data=body, headers=headers) as response:
         assert response.status == status
+    station.settle()
+    assert not station.ids()
+
+
+async def test_another_kind_of_key_is_no_relay(station: Station, tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP384R1())
+    certificate = link._certificate(link._RELAY_NAME, key.public_key(), 5, authority=False)
+    pem = tmp_path / "other.pem"
+    pem.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate.public_bytes(Encoding.PEM)
+    )
+    other = link._context(ssl.PROTOCOL_TLS_CLIENT, pem)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=other)) as session:
+        async with session.post(url(station, "hello"), data=wire.pack_hello(port=0, now=0)) as response:
+            assert response.status == 403
+        async with session.put(url(station, "items"), data=GOOD, headers={"Content-Type": wire.BATCH}) as response:
+            assert response.status == 403
     station.settle()
     assert not station.ids()
 
