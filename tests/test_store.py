@@ -433,7 +433,7 @@ def test_bits_flipped_in_the_file_never_change_what_comes_out(path: Path) -> Non
                 lost += len(items) - len(out)
                 store.put_many(list(items.values()), received=NOON)
                 store.remove(items)
-        except StoreUnusable:
+        except (StoreUnusable, StoreFull):  # a damaged count of pages makes a file look full
             unusable += 1
     assert lost > 0
     assert unusable < 40
