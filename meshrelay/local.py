@@ -284,12 +284,13 @@ class Local:
             for due, key, draft, hide, n, item, trouble, again in rows
         )
 
-    def plan(self, planned: Planned) -> None:
-        """Remember a bulletin until its time."""
+    def plan(self, planned: Planned) -> int:
+        """Remember a bulletin until its time; return the number that it got."""
         self._write(
             "INSERT INTO planned (due, key, draft, hide_source, trouble, again) VALUES (?, ?, ?, ?, '', 0)",
             (planned.due, planned.key, planned.draft, int(planned.hide_source)),
         )
+        return max(one.n for one in self.planned() if one.draft == planned.draft)
 
     def note_signed(self, n: int, item: bytes) -> None:
         """Write down under which id something planned was signed; to be written before the item is stored."""

@@ -17,7 +17,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Container, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ from meshrelay.peers.link import open_identity
 from meshrelay.peers.server import PeerServer
 from meshrelay.peers.side import OurSide
 from meshrelay.peers.spread import Spread
-from meshrelay.relay import Relay, RelayStatus
+from meshrelay.relay import MOST_KEPT_BACK, Relay, RelayStatus
 from meshrelay.settings import DESK_PORT, PEERS_PORT, READER_PORT, Settings, save, split_address
 from meshrelay.store import Change, Store
 from meshrelay.web.desk import make_desk
@@ -59,6 +59,10 @@ LINK_FILE = "link.pem"
 LOOK_EVERY = 0.25
 """Seconds between two looks whether another process wrote into the store or the local facts."""
 HOUSEKEEPING_EVERY = 600.0
+DUE_LOOK_EVERY = 1.0
+"""Seconds between two looks whether something planned or kept back is due."""
+KEPT_BACK = range(60, MOST_KEPT_BACK + 1)
+"""Seconds, of which one is drawn for each time that own items are to be kept from other relays."""
 READER_THREADS = 2
 SEARCH_CHUNK = 100
 """Items fed to the search index in one go; between two goes what others want written comes first."""
@@ -83,6 +87,7 @@ class Node:
         self._unsearched = asyncio.Event()
         self._vouched = False
         self._saved = 0
+        self._kept_back: dict[bytes, float] = {}
         self._broken = False
 
     # Life
@@ -210,7 +215,10 @@ class Node:
         self._stack.callback(self._readers.shutdown)
         self._stack.callback(self._writer.shutdown)
         keys, self._cursor = store.keys()
+        self.relay.let_go_due(int(self._time()))
         self.index = Index(keys)
+        self.index.apply(self.relay.withheld())
+        self._note_kept_back(self.relay.kept_back)
         self._usage = store.usage()
 
     async def _compose(self, token: str) -> None:
@@ -231,7 +239,7 @@ class Node:
             status=self.status,
         )
         desk = make_desk(token=token, status=self.status, sync=self.sync)
-        self._listeners = (self.spread.changed, reader.changed)
+        self._tell_pages = reader.changed
         await server.start(self._peer_listener.sockets)
         self._stack.push_async_callback(server.stop)
         await self._serve(reader.app, self._reader_listener)
@@ -242,6 +250,7 @@ class Node:
             self._run("discovery", discovery.run())
         self._run("search index", self._feed_search())
         self._run("housekeeping", self._keep_house())
+        self._run("what is due", self._do_what_is_due())
         self._run("watch", self._watch())
 
     async def _serve(self, app: web.Application, listener: Listener) -> None:
@@ -296,17 +305,22 @@ class Node:
             changes = await self.read(store.changes, self._cursor)
             if changes.reset:
                 keys, self._cursor = await self.read(store.keys)
+                withheld = await self.read(self.relay.withheld)
                 self.index.replace(keys)
+                self.index.apply(withheld)
                 await self.read(self.relay.refresh)
                 self._announce(())
                 break
             self._cursor = changes.cursor
             if not changes.rows:
                 break
-            self.index.apply(changes.rows)
+            # What is kept back was written down before it was stored, so it is known here.
+            kept_back = await self.read(self.relay.local.kept_back)
+            self._note_kept_back(kept_back)
+            self.index.apply([row for row in changes.rows if row.gone or row.id not in kept_back])
             if any(change.key[0] == ItemClass.KEYS for change in changes.rows):
                 await self.read(self.relay.refresh)
-            self._announce(changes.rows)
+            self._announce(changes.rows, kept_back)
         await self.read(self.relay.listen)
         self._usage = await self.read(store.usage)
         self._unsearched.set()
@@ -315,9 +329,49 @@ class Node:
         self._vouched = clock_is_synchronised() or self.relay.clock_is_confirmed(int(self._time()))
         self._saved = self.relay.saved_time()
 
-    def _announce(self, rows: tuple[Change, ...]) -> None:
-        for hear in self._listeners:
-            hear(rows)
+    def _announce(self, rows: tuple[Change, ...], kept_back: Container[bytes] = ()) -> None:
+        """Tell pages what has changed, and other relays what of it they may know."""
+        told = tuple([row for row in rows if row.gone or row.id not in kept_back])
+        if told or not rows:
+            self.spread.changed(told)
+        self._tell_pages(rows)
+
+    async def _do_what_is_due(self) -> None:
+        """Publish what was planned for now, and let other relays hear of what was kept back long enough."""
+        while True:
+            try:
+                while done := await self.write(
+                    self.relay.publish_due,
+                    now=self.clock().now,
+                    back_until=int(self._time()) + secrets.choice(KEPT_BACK),
+                ):
+                    for one in done:
+                        if one.trouble and one.trouble != one.plan.trouble:
+                            log.warning("a bulletin planned with the key %s: %s", one.plan.key, one.trouble)
+                await self._let_go()
+            except Refusal as error:
+                log.warning("what is due cannot be done now: %s", error)
+            await asyncio.sleep(DUE_LOOK_EVERY)
+
+    def _note_kept_back(self, kept_back: Mapping[bytes, int]) -> None:
+        """Count the time of what is kept back by a clock that nobody sets: a day put back must not keep it here."""
+        moment, now = self._loop.time(), int(self._time())
+        for item, until in kept_back.items():
+            self._kept_back.setdefault(item, moment + min(max(until - now, 0), MOST_KEPT_BACK))
+
+    async def _let_go(self) -> None:
+        kept = await self.read(self.relay.local.kept_back)
+        self._note_kept_back(kept)
+        moment = self._loop.time()
+        over = [item for item, at in self._kept_back.items() if at <= moment or item not in kept]
+        for item in over:
+            if item in kept:
+                await self.write(self.relay.let_go, item)
+            del self._kept_back[item]
+        held = await self.read(self.relay.store.headers, over) if over else {}
+        if rows := tuple([Change(one.header.key, item, gone=False) for item, one in held.items()]):
+            self.index.apply(rows)
+            self.spread.changed(rows)
 
     async def _feed_search(self) -> None:
         """Make new items searchable, after they were acknowledged and between other writes."""

@@ -17,14 +17,25 @@ from enum import StrEnum
 from typing import Final
 
 from meshrelay.core.admission import admit, reopen, sign
-from meshrelay.core.bulletin import ACTS_FOR, MAX_LIFE, MAX_LIVE, Bulletin, Chain, MsgType, Origin
+from meshrelay.core.bulletin import (
+    ACTS_FOR,
+    MAX_LIFE,
+    MAX_LIVE,
+    Bulletin,
+    Chain,
+    MsgType,
+    Origin,
+    from_payload,
+    to_payload,
+)
 from meshrelay.core.clock import AGREEMENT, Clock, Evidence, floor, tell
+from meshrelay.core.encoding import decode, encode
 from meshrelay.core.envelope import Header, ItemClass, Kind, SignedItem
 from meshrelay.core.keys import codes
 from meshrelay.core.trust import Anchor, How, Standing, TrustView, Verdict, verdict
-from meshrelay.errors import InvalidItem, NotFound, Refusal, StoreFull
+from meshrelay.errors import InvalidItem, NotFound, Reason, Refusal, StoreFull
 from meshrelay.keyring import Keyring
-from meshrelay.local import Hidden, Local
+from meshrelay.local import Hidden, Local, Planned
 from meshrelay.store import Change, Held, Store
 
 FUTURE_LIMIT = 365 * 86400
@@ -38,6 +49,11 @@ _CONFIRMED_CLOCK = "clock confirmed"
 DRILL_LASTS = 86400
 """Seconds after which drill mode ends by itself."""
 _DRILL_UNTIL = "drill until"
+TRY_AGAIN = 60
+"""Seconds until what was planned and could not be published is tried again."""
+MOST_KEPT_BACK = 600
+"""Seconds for which an own item is kept from other relays at most."""
+_DUE_AT_ONCE = 20
 MOST_SCANNED = 2_000
 """A filtered list looks at no more rows than this before it answers with what it has and a cursor."""
 UNSIGNED: Final = Chain(bytes(8), 1)
@@ -76,6 +92,15 @@ class Shown:
     def changed(self) -> int:
         """When it last changed for readers: when it arrived, or when its end was signed."""
         return max([self.received, *(act.header.sent for act in self.by)])
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What became of a plan whose time had come: the item it is now, or why it is none (yet)."""
+
+    plan: Planned
+    item: bytes | None = None
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +364,46 @@ class Relay:
             self.refresh()
         return item
 
+    def plan(self, draft: Bulletin, key_name: str, *, due: int, hide_source: bool = False) -> int:
+        """Remember a bulletin until it is `due`, and return the number of the plan.
+
+        Raises Refusal when it could not be signed then.
+        """
+        self.keyring.get(key_name)
+        data = encode(to_payload(dataclasses.replace(draft, sent=due)))
+        try:
+            planned_draft(data)
+        except InvalidItem as error:
+            raise Refusal(str(error), hint="change that and plan it again") from error
+        return self.local.plan(Planned(due, key_name, data, hide_source))
+
+    def publish_due(self, *, now: int, back_until: int) -> tuple[Due, ...]:
+        """Publish some of what was planned for `now` or before, and say what became of each; nothing when none is due.
+
+        Those whose source is to be hidden are kept back until `back_until`. Only the relay that holds the folder does
+        this; however it is cut short, each is published once. What cannot be published is tried again a minute later,
+        until it would be over.
+        """
+        plans = self.local.planned(due=now, limit=_DUE_AT_ONCE)
+        return tuple([self._publish_plan(one, now, back_until) for one in plans])
+
+    def _publish_plan(self, plan: Planned, now: int, back_until: int) -> Due:
+        if plan.item is not None and plan.item in self.store.headers([plan.item]):
+            self.local.unplan(plan.n)  # it was cut short just after it had been stored
+            return Due(plan, plan.item)
+        try:
+            draft = planned_draft(plan.draft)
+            if draft.expires <= now:
+                self.local.unplan(plan.n)
+                return Due(plan, trouble="it would be over by now, so it was struck")
+            until = back_until if plan.hide_source else None
+            item = self.publish(draft, plan.key, now=now, back_until=until, planned=plan.n)
+        except (Refusal, InvalidItem) as error:
+            self.local.note_trouble(plan.n, str(error), again=now + TRY_AGAIN)
+            return Due(plan, trouble=str(error))
+        self.local.unplan(plan.n)
+        return Due(plan, item.id)
+
     def receive(self, data: bytes, *, now: int) -> Receipt:
         """Take one item from outside; raise InvalidItem when it is none."""
         (answer,) = self.receive_many([data], now=now)
@@ -443,6 +508,25 @@ class Relay:
             raise NotFound("this bulletin is not shown here", hint="another relay may show it")
         return one
 
+    def incident(self, draft: Bulletin, clock: Clock) -> tuple[Shown, ...]:
+        """Return the own bulletins that hold now and name an incident that `draft` names."""
+        wanted, found, after = set(draft.incidents.split()), list[Shown](), None
+        while wanted:
+            page = self.store.page(
+                order="newest", after=after, limit=100, live_at=clock.now, authors=self.trust.own.keys(), cancels=False
+            )
+            datas = self.store.get_many([held.header.id for held in page.rows])
+            judged = self._judge(
+                [(held, datas[held.header.id]) for held in page.rows if held.header.id in datas], clock
+            )
+            found += [
+                one for one in judged if one.verdict.standing in LIVE and wanted & set(one.bulletin.incidents.split())
+            ]
+            after = page.next
+            if after is None:
+                break
+        return tuple(found)
+
     def search(self, text: str, clock: Clock, *, limit: int = 50) -> tuple[Shown, ...]:
         """Return bulletins with these words, best match first, ended ones included."""
         ids = [item for item in self.store.search(text, limit=limit) if item not in self.hidden]
@@ -507,6 +591,14 @@ class Relay:
                 by = tuple(reopen(enders[act.id]) for act in one.by if act.id in enders and act.id not in self.hidden)
                 shown.append(Shown(held.header, body, one, held.received, by, self.hidden.get(held.header.id)))
         return tuple(shown)
+
+
+def planned_draft(data: bytes) -> Bulletin:
+    """Return the draft that a plan holds; raises InvalidItem when it could not be signed."""
+    payload = decode(data)
+    if not isinstance(payload, dict):
+        raise InvalidItem(Reason.FIELD, "the plan is not a map")
+    return from_payload({key: value for key, value in payload.items() if isinstance(key, int)})
 
 
 def withdrawal(target: SignedItem, *, now: int, note: str = "") -> Bulletin:

@@ -23,6 +23,8 @@ _COMMANDS = {
     "demo": "meshrelay.cli.demo:demo",
     "setup": "meshrelay.cli.setup:setup",
     "publish": "meshrelay.cli.publish:publish",
+    "planned": "meshrelay.cli.planned:planned",
+    "draft": "meshrelay.cli.planned:draft",
     "withdraw": "meshrelay.cli.publish:withdraw",
     "list": "meshrelay.cli.read:list_",
     "show": "meshrelay.cli.read:show",

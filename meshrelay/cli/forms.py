@@ -157,6 +157,11 @@ def read_json(data: bytes, *, name: str) -> Form:
     return _read_json(data, Form, name=name)
 
 
+def is_cap(data: bytes) -> bool:
+    """Tell whether a form is a CAP file rather than JSON."""
+    return data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+
+
 def read_translation(data: bytes, *, name: str) -> FormText:
     """Read what a bulletin says in one more language; raises Refusal."""
     return _read_json(data, FormText, name=name)

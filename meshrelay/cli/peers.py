@@ -184,7 +184,10 @@ def _sync_alone(session: Session, address: PeerAddress) -> dict[str, Any]:
     """Exchange without a running relay, from this process."""
     with session.relay() as relay:
         keys, _ = relay.store.keys()
-        side = OurSide(relay, Index(keys), clock=lambda: session.clock(relay), read=_on_thread, write=_on_thread)
+        relay.let_go_due(session.now)
+        index = Index(keys)
+        index.apply(relay.withheld())
+        side = OurSide(relay, index, clock=lambda: session.clock(relay), read=_on_thread, write=_on_thread)
         identity = open_identity(session.settings().link_path)
         found = pinned(address, relay.local.peers())
         report = asyncio.run(exchange_with(side, identity, found))

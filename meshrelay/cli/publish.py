@@ -3,28 +3,74 @@
 from __future__ import annotations
 
 import dataclasses
+import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
+from meshrelay import folder
 from meshrelay.cli import forms
 from meshrelay.cli.forms import Form
 from meshrelay.cli.frame import Command, json_option, note, passphrase_option, print_json
 from meshrelay.cli.session import Session, locale_language, pass_session
 from meshrelay.cli.values import Language, Moment, Word
 from meshrelay.core.admission import reopen
-from meshrelay.core.bulletin import Bulletin, Category, Certainty, MsgType, Response, Severity, Urgency
+from meshrelay.core.bulletin import Bulletin, Category, Certainty, MsgType, Response, Severity, Status, Urgency
 from meshrelay.core.envelope import SignedItem
+from meshrelay.core.lint import Finding, lint
 from meshrelay.core.trust import Standing
 from meshrelay.errors import Refusal
 from meshrelay.interop.document import document
-from meshrelay.relay import Relay, Shown, withdrawal
+from meshrelay.relay import MOST_KEPT_BACK, Relay, Shown, withdrawal
 from meshrelay.settings import time_zone
+from meshrelay.words.times import stamp
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _STDIN = "-"
+_FLAWED = 1
+_LEAST_KEPT_BACK = 60
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Way:
+    """How a bulletin is to go out: at once or at a time, from here as seen by all or not, or not at all."""
+
+    key: str = ""
+    at: int | None = None
+    hide_source: bool = False
+    check: bool = False
+    as_json: bool = False
+
+
+def _count_from(ctx: click.Context, _: click.Parameter, value: int | None) -> int | None:
+    if value is not None:
+        session = ctx.ensure_object(Session)
+        if value <= session.now:
+            raise Refusal("that time has passed", hint="leave out --publish-at to publish now")
+        session.counts_from = value
+    return value
+
+
+def way_options(command: F) -> F:
+    """Add to a command how what it publishes goes out."""
+    for option in (
+        click.option("--check", is_flag=True, help="Say what could be better about it, and publish nothing."),
+        click.option("--hide-source", is_flag=True, help="Keep it from other relays for 1 to 10 minutes."),
+        click.option(
+            "--publish-at",
+            "at",
+            type=Moment(ahead=True),
+            is_eager=True,
+            callback=_count_from,
+            help="Have the relay that runs here sign and publish it at that time; spans count from then.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 @click.command(cls=Command)
@@ -53,6 +99,7 @@ _STDIN = "-"
 @click.option("--update", metavar="ID", help="Replace this earlier bulletin of yours.")
 @click.option("--cancel", metavar="ID", help="Withdraw this earlier bulletin of yours.")
 @click.option("--drill/--no-drill", default=None, help="An exercise: marked as one everywhere.")
+@way_options
 @click.option(
     "--translation", metavar="LANG=FILE.json", multiple=True, help="The words in one more language, from a JSON file."
 )
@@ -60,7 +107,17 @@ _STDIN = "-"
 @passphrase_option
 @json_option
 @pass_session
-def publish(session: Session, /, file: str | None, key: str, as_json: bool, **flags: Any) -> None:
+def publish(
+    session: Session,
+    /,
+    file: str | None,
+    key: str,
+    at: int | None,
+    hide_source: bool,
+    check: bool,
+    as_json: bool,
+    **flags: Any,
+) -> int:
     """Sign a bulletin, and print its id.
 
     It goes to the relays around by itself. The words come from flags, from FILE (JSON with the same names, or a CAP
@@ -72,9 +129,10 @@ def publish(session: Session, /, file: str | None, key: str, as_json: bool, **fl
         name: list(value) if isinstance(value, tuple) else value for name, value in flags.items() if value is not None
     }
     flag_form = Form(**given, translation=translations)
+    source = None if file is None else ("the form", sys.stdin.buffer.read()) if file == _STDIN else (file, _read(file))
+    way = Way(key, at, hide_source, check, as_json)
     with session.relay() as relay:
-        item = _publish(session, relay, file, flag_form, key)
-        _answer(session, relay, item, as_json=as_json)
+        return say(session, relay, source, flag_form, way)
 
 
 @click.command(cls=Command)
@@ -83,26 +141,26 @@ def publish(session: Session, /, file: str | None, key: str, as_json: bool, **fl
 @passphrase_option
 @json_option
 @pass_session
-def withdraw(session: Session, item: str, note: str, as_json: bool) -> None:
+def withdraw(session: Session, item: str, note: str, as_json: bool) -> int:
     """Take back a bulletin of yours, everywhere.
 
     Prints the id of what takes it back. ID may be the beginning of one. What replaced it in the meantime is taken back
     with it.
     """
     with session.relay() as relay:
-        signed = _publish(session, relay, None, Form(cancel=item, note=note), "")
-        _answer(session, relay, signed, as_json=as_json)
+        return say(session, relay, None, Form(cancel=item, note=note), Way(as_json=as_json))
 
 
-def _publish(session: Session, relay: Relay, file: str | None, flags: Form, key: str) -> SignedItem:
-    settings, now = session.settings(), session.now
+def say(session: Session, relay: Relay, source: tuple[str, bytes] | None, flags: Form, way: Way) -> int:
+    """Publish what a form (its name and bytes) and flags say, the way it is wanted; return the exit code."""
+    settings, now = session.settings(), way.at or session.now
     tz = time_zone(settings.time_zone)
     own_language = locale_language() or (*settings.languages, "en")[0]
     layers = [flags]
     base = forms.blank(now=now)
-    if file is not None:
-        name, data = ("the form", sys.stdin.buffer.read()) if file == _STDIN else (file, _read(file))
-        if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+    if source is not None:
+        name, data = source
+        if forms.is_cap(data):
             base = forms.read_cap(data, name=name, now=now)
         else:
             layers.insert(0, forms.read_json(data, name=name))
@@ -115,8 +173,65 @@ def _publish(session: Session, relay: Relay, file: str | None, flags: Form, key:
         base = forms.fill(base, layer, language=language, now=now, tz=tz, anew=anew)
         anew = anew and not layer.words(language)
     draft = forms.placed(base, settings.place, language=language)
+    if target is None:
+        draft = _drilled(relay, draft, layers, now=session.now)
     _check(draft, now=now)
-    return relay.publish(draft, _signer(session, relay, key, target), now=now)
+    chosen = target is not None or base.expires != now + forms.DEFAULT_LIFE or any(layer.expires for layer in layers)
+    findings = _findings(session, relay, dataclasses.replace(draft, expires_assumed=not chosen))
+    words = session.words()
+    if way.check:
+        if way.as_json:
+            print_json({"findings": [_finding(one, words.flaw(one)) for one in findings]})
+        else:
+            click.echo("\n".join([words.flaw(one) for one in findings] or ["Nothing could be better."]))
+        return _FLAWED if findings else 0
+    name = _signer(session, relay, way.key, target)
+    if findings:
+        note("Could be better: " + " ".join(words.flaw(one) for one in findings))
+    if way.at is not None:
+        number = relay.plan(draft, name, due=way.at, hide_source=way.hide_source)
+        if way.as_json:
+            print_json({"planned": number, "due": stamp(way.at, words.tz)})
+        else:
+            click.echo(f"Planned for {stamp(way.at, words.tz)}: `meshrelay planned remove {number}` strikes it.")
+        if folder.running(session.data) is None:
+            note("No relay runs here now; the next one that does publishes it, late if need be.")
+        return 0
+    back_until = None
+    if way.hide_source:
+        back_until = session.now + secrets.choice(range(_LEAST_KEPT_BACK, MOST_KEPT_BACK + 1))
+    item = relay.publish(draft, name, now=session.now, back_until=back_until)
+    _answer(session, relay, item, as_json=way.as_json)
+    return 0
+
+
+def _drilled(relay: Relay, draft: Bulletin, layers: Sequence[Form], *, now: int) -> Bulletin:
+    """Return the draft as an exercise while drill mode is on, unless its writer says that it is none."""
+    said = any(layer.drill is not None or layer.cap_status or layer.status in list(Status) for layer in layers)
+    if said or draft.is_drill or relay.drill_until(now) is None:
+        return draft
+    if sys.stdin.isatty():
+        if not click.confirm("Drill mode is on. Is this an exercise?", default=True, err=True):
+            return draft
+    else:
+        note("Drill mode is on, so this is marked as an exercise; --no-drill says that it is none.")
+    return dataclasses.replace(draft, status=Status.EXERCISE)
+
+
+def _findings(session: Session, relay: Relay, draft: Bulletin) -> tuple[Finding, ...]:
+    incident = relay.incident(draft, session.clock(relay))
+    return lint(
+        draft, incident=[(one.header.id, one.bulletin) for one in incident], languages=session.settings().languages
+    )
+
+
+def _finding(finding: Finding, says: str) -> dict[str, Any]:
+    return {
+        "code": str(finding.flaw),
+        "languages": list(finding.languages),
+        "ids": [item.hex() for item in finding.items],
+        "says": says,
+    }
 
 
 def _target(relay: Relay, layers: Sequence[Form], session: Session) -> tuple[Shown, MsgType] | None:

@@ -39,6 +39,8 @@ class Session:
 
     data: Path = field(default_factory=settings_module.default_data)
     loudness: int = 0
+    counts_from: int | None = None
+    """What spans such as 6h count from, where that is not now."""
     passphrase_file: Path | None = None
 
     @property

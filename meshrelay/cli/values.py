@@ -54,7 +54,7 @@ class Moment(click.ParamType[int]):
         session = ctx.ensure_object(Session) if ctx else Session()
         tz = time_zone(session.settings().time_zone)
         try:
-            return read_moment(value, now=session.now, tz=tz, ahead=self._ahead)
+            return read_moment(value, now=session.counts_from or session.now, tz=tz, ahead=self._ahead)
         except ValueError as error:
             self.fail(f"{error}; write 2031-03-14T18:00+05:00, or 6h, 3d", param, ctx)
 

@@ -90,7 +90,7 @@ class OurSide:
 
     async def summaries(self, keys: Sequence[bytes]) -> list[Header | None]:
         """Return the headers of these keys, None where there is no such item."""
-        held = await self.read(self.relay.store.by_key, keys)
+        held = await self.read(self._held, keys)
         return [held.get(key) for key in keys]
 
     async def items(self, keys: Sequence[bytes]) -> tuple[list[tuple[bytes, bytes]], int]:
@@ -99,7 +99,7 @@ class OurSide:
 
     async def choose(self, offer: Sequence[tuple[bytes, Header | None]]) -> tuple[list[Answer], list[int]]:
         """Answer an offer: what is new here and would be taken, and in which order it should come."""
-        held = await self.read(self.relay.store.by_key, [key for key, _ in offer])
+        held = await self.read(self._held, [key for key, _ in offer])
         answers = [self._wants(key, claim, held) for key, claim in offer]
         wanted = [
             (order.carried(claim, matters=self.matters(claim)), place)
@@ -115,8 +115,13 @@ class OurSide:
             return Answer.DECLINED  # of a kind that is unknown here
         return Answer.DECLINED if self.declines(claim) else Answer.NEW
 
+    def _held(self, keys: Sequence[bytes]) -> dict[bytes, Header]:
+        """Return what others may know is held here: what is kept back is not."""
+        kept_back = self.relay.kept_back
+        return {key: one for key, one in self.relay.store.by_key(keys).items() if one.id not in kept_back}
+
     def _items(self, keys: Sequence[bytes]) -> tuple[list[tuple[bytes, bytes]], int]:
-        headers = self.relay.store.by_key(keys)
+        headers = self._held(keys)
         held = [(place, headers[key]) for place, key in enumerate(keys) if key in headers]
         count = fitting(header.size for _, header in held)
         settled = held[count][0] if count < len(held) else len(keys)

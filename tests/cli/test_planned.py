@@ -1,0 +1,174 @@
+"""Advice, drafts, drill mode and plans: what stands between wanting to say something and having said it."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from meshrelay.core.lint import Flaw
+from meshrelay.local import Local
+from meshrelay.words import PAGE_LANGUAGES
+from tests.cli.conftest import Terminal
+from tests.processes import run
+
+GOOD = {
+    "headline": "Water at School 12",
+    "instruction": "Bring bottles",
+    "area": "School 12",
+    "circle": "43.2,76.8,1",
+    "severity": "Minor",
+    "urgency": "Expected",
+    "certainty": "Observed",
+    "expires": "6h",
+}
+
+
+def codes(terminal: Terminal, *words: str, stdin: str | None = None) -> list[str]:
+    result = terminal.call("publish", *words, "--check", "--json", stdin=stdin)
+    found = [one["code"] for one in json.loads(result.stdout)["findings"]]
+    assert result.exit_code == (1 if found else 0)
+    return found
+
+
+# Advice
+
+
+def test_a_check_says_what_is_missing_and_does_nothing(terminal: Terminal) -> None:
+    found = codes(terminal, "--headline", "x")
+    assert found == ["no-instruction", "no-area", "no-expiry", "no-severity", "no-urgency", "no-certainty"]
+    assert not (terminal.data / "keys").exists()
+    assert terminal.read("list")["bulletins"] == []
+    assert codes(terminal, "-", stdin=json.dumps(GOOD)) == []
+    assert terminal.do("publish", "-", "--check", stdin=json.dumps(GOOD)) == "Nothing could be better."
+
+
+def test_advice_stands_on_stderr_and_stops_nothing(terminal: Terminal) -> None:
+    result = terminal.call("publish", "--headline", "x")
+    assert len(result.stdout.strip()) == 64
+    assert "Could be better: It does not say what people should do: English." in result.stderr
+    assert "Could be" not in terminal.call("publish", "-", stdin=json.dumps(GOOD)).stderr
+
+
+def test_languages_of_the_place_and_bulletins_of_the_incident_are_looked_at(terminal: Terminal) -> None:
+    terminal.do("config", "set", "languages", "en,kk")
+    first = terminal.read("publish", "-", stdin=json.dumps({**GOOD, "incidents": "flood-3"}))["id"]
+    second = terminal.read("publish", "-", stdin=json.dumps({**GOOD, "incidents": "flood-3"}))["id"]
+    assert codes(terminal, "--update", first, "--expires", "6h") == ["leaves-live", "lacks-language"]
+    text = terminal.call("publish", "--update", first, "--check").stdout
+    assert second[:10] in text
+    assert "Қазақша" in text
+    assert first[:10] not in text
+
+
+@pytest.mark.parametrize("language", PAGE_LANGUAGES)
+def test_advice_comes_in_the_language_of_the_terminal(
+    terminal: Terminal, language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANG", f"{language}.UTF-8")
+    lines = terminal.call("publish", "--headline", "x", "--lang", "en", "--check").stdout.splitlines()
+    assert len(lines) == 6
+    assert ("It names no place." in lines) == (language == "en")
+    assert len(Flaw) == 12
+
+
+# Drill mode
+
+
+def test_in_drill_mode_a_bulletin_is_an_exercise_unless_it_is_said_to_be_none(terminal: Terminal) -> None:
+    before = terminal.read("publish", "--headline", "real")
+    terminal.do("drill", "on")
+    result = terminal.call("publish", "--headline", "x", "--json")
+    assert json.loads(result.stdout)["cap_status"] == "Exercise"
+    assert "--no-drill" in result.stderr
+    assert terminal.read("publish", "--headline", "x", "--no-drill")["cap_status"] == "Actual"
+    # What corrects something real is real.
+    assert terminal.read("publish", "--update", before["id"], "--headline", "y")["cap_status"] == "Actual"
+    terminal.do("drill", "off")
+    assert terminal.read("publish", "--headline", "x")["cap_status"] == "Actual"
+
+
+# Drafts
+
+
+def test_a_draft_travels_as_a_file_and_becomes_a_bulletin(terminal: Terminal, other: Terminal, tmp_path: Path) -> None:
+    path = tmp_path / "water.json"
+    path.write_text(json.dumps(GOOD), encoding="utf-8")
+    terminal.do("draft", "save", "water", str(path))
+    assert [one["name"] for one in terminal.read("draft", "list")["drafts"]] == ["water"]
+    assert "water" in terminal.do("draft", "list")
+    other.do("draft", "save", "from the stick", "-", stdin=terminal.do("draft", "show", "water"))
+    assert other.do("draft", "publish", "from the stick", "--check") == "Nothing could be better."
+    found = other.read("draft", "publish", "from the stick", "--drill")
+    assert (found["headline"], found["cap_status"]) == ("Water at School 12", "Exercise")
+    assert other.read("draft", "list") == {"drafts": []}
+    terminal.do("draft", "remove", "water")
+    assert "No draft" in terminal.do("draft", "list")
+
+
+def test_what_is_no_form_is_no_draft(terminal: Terminal, tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    for data in ("{", '{"colour": "red"}', "<alert/>"):
+        path.write_text(data, encoding="utf-8")
+        terminal.refuse("draft", "save", "x", str(path))
+    terminal.refuse("draft", "save", "x", str(tmp_path / "missing"))
+    terminal.refuse("draft", "save", "x" * 61, str(path))
+    for command in ("show", "remove", "publish"):
+        assert "no draft" in terminal.refuse("draft", command, "x")
+
+
+# Plans
+
+
+def test_a_plan_waits_and_its_spans_count_from_its_time(terminal: Terminal) -> None:
+    number = terminal.read("publish", "--headline", "later", "--publish-at", "2h", "--expires", "6h")["planned"]
+    (found,) = terminal.read("planned")["planned"]
+    assert (found["number"], found["headline"], found["trouble"]) == (number, "later", None)
+    due = datetime.fromisoformat(found["due"])
+    assert abs(due - datetime.now().astimezone() - timedelta(hours=2)) < timedelta(seconds=5)
+    local = Local.open(terminal.data / "local.db")
+    assert local.planned(due=int(time.time())) == ()
+    assert [one.n for one in local.planned(due=int(due.timestamp()))] == [number]
+    local.close()
+    assert "later" in terminal.do("planned")
+    assert terminal.read("list", "--all")["bulletins"] == []
+    terminal.do("planned", "remove", str(number))
+    assert terminal.do("planned") == "Nothing is planned."
+    terminal.refuse("planned", "remove", str(number))
+
+
+def test_what_could_not_be_signed_then_is_not_planned(terminal: Terminal) -> None:
+    assert "passed" in terminal.refuse("publish", "--headline", "x", "--publish-at", "2001-01-01T00:00Z")
+    terminal.refuse("publish", "--headline", "x", "--publish-at", "1d", "--expires", "200d")
+    assert terminal.read("planned") == {"planned": []}
+
+
+def test_a_running_relay_publishes_in_time_and_the_next_start_what_was_missed(terminal: Terminal) -> None:
+    terminal.do("publish", "--headline", "missed", "--publish-at", soon(1), "--expires", "6h")
+    time.sleep(1.2)  # its time passes while no relay runs
+    relay = run(terminal.data)
+    try:
+        wait_for(terminal, {"missed"})
+        terminal.do("publish", "--headline", "in time", "--publish-at", soon(2), "--expires", "6h")
+        assert [one["headline"] for one in terminal.read("planned")["planned"]] == ["in time"]
+        wait_for(terminal, {"missed", "in time"})
+        (found,) = [one for one in terminal.read("list")["bulletins"] if one["headline"] == "in time"]
+        life = datetime.fromisoformat(found["expires"]) - datetime.fromisoformat(found["sent"])
+        assert timedelta(hours=5, minutes=59, seconds=50) < life <= timedelta(hours=6)
+        assert terminal.read("planned") == {"planned": []}
+    finally:
+        assert relay.stop() == 0
+
+
+def soon(seconds: int) -> str:
+    return (datetime.now().astimezone() + timedelta(seconds=seconds)).isoformat()
+
+
+def wait_for(terminal: Terminal, headlines: set[str]) -> None:
+    deadline = time.monotonic() + 15
+    while {one["headline"] for one in terminal.read("list")["bulletins"]} != headlines:
+        assert time.monotonic() < deadline, terminal.do("planned")
+        time.sleep(0.1)
