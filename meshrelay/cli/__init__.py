@@ -39,6 +39,7 @@ _COMMANDS = {
     "trust": "meshrelay.cli.trust:trust",
     "peers": "meshrelay.cli.peers:peers",
     "status": "meshrelay.cli.peers:status",
+    "service": "meshrelay.cli.service:service",
     "config": "meshrelay.cli.config:config",
 }
 

@@ -214,12 +214,27 @@ def passphrase_option(command: F) -> F:
     )(command)
 
 
+_REPEATED_AFTER = 600.0
+_REMEMBERED = 256
+
+
 class EchoHandler(logging.Handler):
-    """Log lines on stderr, wherever that goes at the moment."""
+    """Log lines on stderr, wherever that goes at the moment; one that repeats itself comes every ten minutes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""
-        click.echo(f"meshrelay: {record.levelname.lower()}: {record.getMessage()}", err=True)
+        line = f"meshrelay: {record.levelname.lower()}: {record.getMessage()}"
+        # A disk that is full, for one, is met by every request; the clock may be set back meanwhile.
+        if record.levelno > logging.DEBUG and abs(record.created - self._said.get(line, 0)) < _REPEATED_AFTER:
+            return
+        self._said[line] = record.created
+        if len(self._said) > _REMEMBERED:
+            del self._said[next(iter(self._said))]
+        click.echo(line, err=True)
         if record.exc_info:
             click.echo(logging.Formatter().formatException(record.exc_info), err=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -110,3 +111,22 @@ def test_a_page_in_a_terminal_is_its_words() -> None:
 here.</p><svg><text>no</text></svg><dl><dt>Where</dt><dd>Here</dd></dl></main><footer>end</footer></body></html>"""
     assert first_screen(page, lines=9) == ["One · Two", "Name", "It is late here.", "Where: Here"]
     assert first_screen(page, lines=2) == ["One · Two", "Name"]
+
+
+def test_a_line_that_repeats_itself_is_said_again_only_after_ten_minutes(capsys: pytest.CaptureFixture[str]) -> None:
+    handler = frame.EchoHandler()
+
+    def say(message: str, *, at: float, level: int = logging.WARNING) -> None:
+        record = logging.LogRecord("meshrelay", level, __file__, 1, message, (), None)
+        record.created = at
+        handler.emit(record)
+
+    for second in range(700):
+        say("the disk takes no more", at=1e9 + second)
+    say("something else", at=1e9 + 700)
+    say("the disk takes no more", at=5.0)  # the clock was set back
+    for _ in range(2):
+        say("no relay there", at=1e9, level=logging.DEBUG)
+    said = [line.rpartition(": ")[2] for line in capsys.readouterr().err.splitlines()]
+    full, other, no = "the disk takes no more", "something else", "no relay there"
+    assert said == [full, full, other, full, no, no]
