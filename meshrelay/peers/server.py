@@ -39,6 +39,7 @@ _EXCHANGE = 120.0  # seconds for one request and its reply
 _VISITS = 256
 
 _SOURCES = 4096
+_DIALLED = (50.0, 200.0)  # connections a second, and at once: a handshake costs some milliseconds
 _HASHED = (100e6, 400e6)  # bytes a second for reconciliation, and at once
 _GIVEN = (4_000.0, 20_000.0)  # items a second, and at once
 
@@ -114,6 +115,7 @@ class PeerServer:
         self._visits: asyncio.Queue[Visit] = asyncio.Queue(_VISITS)
         self._places: tuple[PeerAddress, ...] = ()
         self._heard: OrderedDict[bytes, float] = OrderedDict()
+        self._dialled = Budget(*_DIALLED)
         self._hashed = Budget(*_HASHED)
         self._given = Budget(*_GIVEN)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -176,7 +178,7 @@ class PeerServer:
                 await asyncio.sleep(0.2)
                 continue
             source = source_of(peer[0])
-            if self._has_room(source):
+            if self._has_room(source) and self._dialled.take(source, 1, moment=loop.time()):
                 self._shaking.append(source)
                 self._spawn(self._shake_hands(connection, source))
             else:

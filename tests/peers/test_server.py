@@ -279,6 +279,17 @@ async def test_one_source_holds_only_so_many_connections_and_the_others_are_clos
     await asyncio.wait(waiting)
 
 
+async def test_a_source_that_dials_too_often_is_closed_at_once(
+    station: Station, identity: LinkIdentity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await station.reopen_with(monkeypatch, _DIALLED=(0.001, 3.0))
+    for _ in range(3):
+        _, writer = await raw(station, identity)
+        writer.close()
+    with pytest.raises(OSError):  # noqa: PT011  # a reset, or a handshake cut short: it depends on the moment
+        await raw(station, identity)
+
+
 async def test_a_source_that_makes_this_relay_hash_too_much_is_told_to_wait(
     station: Station, caller: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:

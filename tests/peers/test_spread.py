@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import secrets
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 
 from meshrelay.core.bulletin import Severity
 from meshrelay.local import KnownPeer
 from meshrelay.peers import spread as spread_module
+from meshrelay.peers.client import Link
 from meshrelay.peers.discovery import Discovery
+from meshrelay.peers.link import open_identity
 from meshrelay.peers.spread import Spread
 from tests.peers.stations import Station, bulletin, bulletins
 
@@ -143,6 +146,23 @@ async def test_a_visitor_is_dialled_back_and_pushed_to(stations: list[Station]) 
         news = bulletin(1)
         b.publishes(news)
         await a.has(news)
+
+
+async def test_visitors_without_number_take_only_so_many_places(stations: list[Station], tmp_path: Path) -> None:
+    a, b, _ = stations
+    async with asyncio.timeout(30), a.in_touch() as spread:
+        for number in range(spread_module._VISITORS + 6):
+            visitor = open_identity(tmp_path / f"{number}.pem")
+            async with Link(visitor, ["127.0.0.1"], a.port, a.relay_id) as link:
+                await link.hello(port=9, now=0)
+        while len(spread.status()) < spread_module._VISITORS:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
+        assert len(spread.status()) == spread_module._VISITORS
+        a.relay.local.save_peer(KnownPeer(str(b.address), b.relay_id, "", "given", 0, kept=True))
+        spread.changed(())
+        while b.relay_id not in connected(spread):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def test_a_given_address_without_an_id_is_pinned_on_first_use(stations: list[Station]) -> None:
