@@ -3,6 +3,9 @@
 A running relay holds DATA/lock until it ends, however it ends, and says in DATA/run.json (readable by its owner alone)
 where it listens and with which token its operator's commands may ask it.
 
+Every file that may be in it is named in :data:`CONTENTS` (docs/operations.md has the same table), so that it can be
+destroyed as a whole, and nothing else with it.
+
 Not here: what is in the other files. Law: run.json is believed only while the lock is held.
 """
 
@@ -10,10 +13,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import secrets
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 import filelock
 
@@ -21,6 +26,31 @@ from meshrelay.errors import AlreadyRunning
 
 LOCK_FILE = "lock"
 RUN_FILE = "run.json"
+_CHUNK: Final = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A kind of files in the data folder, by a pattern; a `secret` one is overwritten before it is let go."""
+
+    pattern: str
+    secret: bool = False
+
+
+CONTENTS: Final = (
+    # In the order in which they are destroyed: who interrupts that finds what matters least.
+    Content("keys", secret=True),
+    Content("local.db*", secret=True),
+    Content("link*.pem", secret=True),
+    Content(".link*", secret=True),
+    Content("run.*", secret=True),
+    Content(".backup-*", secret=True),
+    Content(".restore-*", secret=True),
+    Content("settings.*", secret=True),
+    Content("store.db*"),
+    Content("reserve*"),
+    Content(LOCK_FILE),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +119,72 @@ def _read(data: Path) -> Running | None:
         return Running(entry["pid"], tuple(entry["readers"]), tuple(entry["peers"]), entry["desk"], entry["token"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
+
+
+def is_used(data: Path) -> bool:
+    """Tell whether a relay has ever been in this folder."""
+    return any(path.name != LOCK_FILE for content in CONTENTS for path in data.glob(content.pattern))
+
+
+def destroy(data: Path) -> tuple[Path, ...]:
+    """Destroy what a relay has in this folder, which must be held; return what could not be destroyed.
+
+    Secret files are overwritten, removed, and the removal written down, one kind after the other.
+    """
+    left: list[Path] = []
+    for content in CONTENTS:
+        for path in sorted(data.glob(content.pattern)):
+            if path.name != LOCK_FILE:
+                left += shred(path) if content.secret else ([] if _done(Path.unlink, path) else [path])
+        _sync(data)
+    return tuple(left)
+
+
+def leave(data: Path) -> tuple[Path, ...]:
+    """Remove the lock file and the folder itself when nothing is in it any more; return what others put there."""
+    (data / LOCK_FILE).unlink(missing_ok=True)
+    left = tuple(sorted(data.iterdir()))
+    if not left:
+        data.rmdir()
+    return left
+
+
+def shred(path: Path) -> list[Path]:
+    """Overwrite a file, or all files of a folder, then remove it; return what could not be.
+
+    What a flash card or a journalling disk keeps elsewhere is out of reach of this.
+    """
+    if not path.is_symlink() and path.is_dir():
+        left = [one for inner in sorted(path.iterdir()) for one in shred(inner)]
+        _sync(path)
+        return left or ([] if _done(Path.rmdir, path) else [path])
+    overwritten = not path.is_file() or _done(_overwrite, path)
+    # What cannot be overwritten can perhaps still be removed.
+    return [] if _done(Path.unlink, path) and overwritten else [path]
+
+
+def _done(work: Callable[[Path], None], path: Path) -> bool:
+    """Do `work`, and tell whether the system let it be done."""
+    try:
+        work(path)
+    except OSError:
+        return False
+    return True
+
+
+def _overwrite(path: Path) -> None:
+    with path.open("r+b") as file:
+        rest = os.fstat(file.fileno()).st_size
+        while rest > 0:
+            rest -= file.write(secrets.token_bytes(min(rest, _CHUNK)))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

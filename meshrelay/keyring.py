@@ -234,9 +234,20 @@ class Keyring:
             _replace_for_good(self._path(name, "key"), json.dumps(now.document()).encode())
 
     def files(self) -> dict[str, bytes]:
-        """Return what a backup holds of the keys: their files by name, without any mark."""
-        found = [path for path in self._folder.glob("*") if _is_kept(path.name)]
+        """Return what a backup holds of the keys that can be read: their files by name, without any mark."""
+        names = set(self._names()) - set(self.damaged())
+        found = [path for path in self._folder.glob("*") if _is_kept(path.name) and path.stem in names]
         return {path.name: path.read_bytes() for path in sorted(found)}
+
+    def damaged(self) -> tuple[str, ...]:
+        """Return the names of keys whose files cannot be read."""
+        damaged = []
+        for name in self._names():
+            try:
+                self._load(name)
+            except KeyLocked:
+                damaged.append(name)
+        return tuple(damaged)
 
     def check(self, files: Mapping[str, bytes]) -> None:
         """Raise Refusal unless these files of a backup can be put here."""
@@ -255,6 +266,14 @@ class Keyring:
                     f"another key called {name} is here",
                     hint="restore into an empty folder with --data, and `meshrelay key export` it from there",
                 )
+
+    def begin_anew(self) -> None:
+        """Let every key here begin a new stream: what was held when the old ones went on is not held any more."""
+        for name in self._names():
+            with self._locked(name):
+                self._path(name, "mark").unlink(missing_ok=True)
+        if self._folder.is_dir():
+            _sync(self._folder)
 
     def put(self, files: Mapping[str, bytes]) -> tuple[OwnKey, ...]:
         """Put files of a backup here; every key among them begins a new stream, also one that is here already."""

@@ -6,8 +6,10 @@ Other processes write here too; :meth:`Local.version` changes when they did.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,17 +131,37 @@ class Local:
         """Open or make the database."""
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600)
-        connection = _connect(path)
-        # Two processes may be the first to open it at the same moment.
-        with filelock.FileLock(path.with_name(path.name + ".lock"), mode=0o600):
-            connection.execute("PRAGMA journal_mode = WAL")
-            _migrations.apply(sqlite_utils.Database(connection))
-        return cls(connection, _connect(path))
+        try:
+            with ExitStack() as undo:
+                connection = undo.enter_context(closing(_connect(path)))
+                # Two processes may be the first to open it at the same moment.
+                with filelock.FileLock(path.with_name(path.name + ".lock"), mode=0o600):
+                    connection.execute("PRAGMA journal_mode = WAL")
+                    _migrations.apply(sqlite_utils.Database(connection))
+                watcher = _connect(path)
+                undo.pop_all()
+            return cls(connection, watcher)
+        except sqlite3.DatabaseError as error:
+            raise StoreUnusable(
+                f"this relay's own notes, {path.name}, cannot be read: {error}",
+                hint="restore a backup, or move that file away: whom you know has to be entered anew then",
+            ) from error
 
     def close(self) -> None:
         """Close the database."""
         self._connection.close()
         self._watcher.close()
+
+    def copy_to(self, path: Path) -> None:
+        """Write a consistent copy to `path`, which must not exist; raises StoreUnusable when that cannot be."""
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
+        with self._lock:
+            try:
+                self._connection.execute("VACUUM INTO ?", (str(path),))
+            except sqlite3.Error as error:
+                raise StoreUnusable(
+                    f"this relay's own notes cannot be copied: {error}", hint="see that there is room on the disk"
+                ) from error
 
     def version(self) -> tuple[int, int]:
         """Return a value that differs once anything here was written, by this process or another."""
@@ -339,6 +361,10 @@ class Local:
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-    connection.execute("PRAGMA busy_timeout = 10000")
-    connection.execute("PRAGMA synchronous = FULL")
+    try:
+        connection.execute("PRAGMA busy_timeout = 10000")
+        connection.execute("PRAGMA synchronous = FULL")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
