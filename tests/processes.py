@@ -112,9 +112,9 @@ class Process:
         return self.process.wait(timeout=20)
 
 
-def run(data: Path, *words: str) -> Process:
+def run(data: Path, *words: str, program: Sequence[str] = ("-m", "meshrelay")) -> Process:
     """Start a relay and wait until it is ready."""
-    command = [sys.executable, "-m", "meshrelay", "--data", str(data), "run", "--no-discovery"]
+    command = [sys.executable, *program, "--data", str(data), "run", "--no-discovery"]
     ports = ["--reader", "127.0.0.1:0", "--peers", "127.0.0.1:0", "--desk", "127.0.0.1:0"]
     data.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()

@@ -1,0 +1,122 @@
+"""Be the command `meshrelay`, and die at a chosen moment as by a power cut.
+
+``python -m tests.faults.mortal before:commit:2 --data DIR publish ...`` kills itself, by SIGKILL, right before the
+second commit to the store. The functions that are called are the real ones; they are only counted. A relay (`run`)
+counts from the moment at which it is ready.
+
+What this shows is the order of things: what the system was told to write, it has. What a disk forgets that was told to
+flush too late, or says "written" too early, it cannot show.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import io
+import os
+import signal
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from meshrelay import cli, relay
+from meshrelay.index import Index
+from meshrelay.keyring import Signer
+from meshrelay.peers.client import Link
+from meshrelay.peers.side import OurSide
+from meshrelay.relay import Relay
+from meshrelay.store import Store
+
+STAGES: dict[str, tuple[Any, str]] = {
+    "sign": (relay, "sign"),
+    "take": (Signer, "take"),
+    "fsync": (os, "fsync"),
+    "replace": (os, "replace"),
+    "put": (Store, "put_many"),
+    "admit": (Relay, "_admit_all"),
+    "receive": (Relay, "receive_many"),
+    "taken": (OurSide, "receive"),
+    "fetch": (Link, "fetch"),
+    "offer": (Link, "offer"),
+    "give": (Link, "give"),
+    "index": (Index, "apply"),
+    "search": (Store, "index_backlog"),
+}
+"""Named stages and the function that each is; beside them `begin` and `commit` of the store's transactions, and
+`acknowledge`, the writing to stdout."""
+
+
+class Moment:
+    """The moment of death: before or after the n-th passage of a stage."""
+
+    def __init__(self, words: str) -> None:
+        self.side, self.stage, count = words.split(":")
+        self.left = int(count)
+        self.armed = True
+        self._lock = threading.Lock()
+
+    def passing(self, side: str, stage: str) -> None:
+        if not self.armed or (side, stage) != (self.side, self.stage):
+            return
+        with self._lock:
+            self.left -= 1
+            if self.left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def around(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def waited(*words: Any, **named: Any) -> Any:
+                self.passing("before", stage)
+                result = await function(*words, **named)
+                self.passing("after", stage)
+                return result
+
+            return waited
+
+        @functools.wraps(function)
+        def called(*words: Any, **named: Any) -> Any:
+            self.passing("before", stage)
+            result = function(*words, **named)
+            self.passing("after", stage)
+            if stage == "replace" and Path(words[1]).name == "run.json":
+                self.armed = True
+            return result
+
+        return called
+
+
+def become_mortal(moment: Moment) -> None:
+    """Put the moment around every stage."""
+    for stage, (place, name) in STAGES.items():
+        setattr(place, name, moment.around(stage, getattr(place, name)))
+
+    class Connection(sqlite3.Connection):
+        def execute(self, sql: str, *rest: Any) -> sqlite3.Cursor:
+            stage = {"BEGIN IMMEDIATE": "begin", "COMMIT": "commit"}.get(sql, "")
+            moment.passing("before", stage)
+            result = super().execute(sql, *rest)
+            moment.passing("after", stage)
+            return result
+
+    class Voice(io.FileIO):
+        def write(self, data: Any) -> int:
+            moment.passing("before", "acknowledge")
+            count = super().write(data)
+            moment.passing("after", "acknowledge")
+            return count
+
+    connect = sqlite3.connect
+    sqlite3.connect = functools.partial(connect, factory=Connection)  # type: ignore[assignment]
+    sys.stdout = io.TextIOWrapper(io.BufferedWriter(Voice(1, "w", closefd=False)))
+
+
+if __name__ == "__main__":
+    its = Moment(sys.argv[1])
+    its.armed = "run" not in sys.argv
+    become_mortal(its)
+    cli.main(sys.argv[2:])

@@ -1,0 +1,195 @@
+"""Killed before and after each stage of publishing and receiving: no acknowledged item is lost, no number comes twice."""
+
+from __future__ import annotations
+
+import http.client
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from meshrelay.core.admission import reopen
+from meshrelay.core.envelope import SignedItem
+from meshrelay.store import Store
+from tests.processes import Process, made_items, run, sequence
+
+NOW = int(time.time())
+RESTART_SECONDS = 10.0
+"""On a machine that does other work; alone it takes less than one."""
+
+PUBLISHING = [
+    "before:sign:1",
+    "after:sign:1",
+    "before:take:1",
+    "before:fsync:1",
+    "after:fsync:1",
+    "before:replace:1",
+    "after:replace:1",
+    "before:fsync:2",
+    "after:fsync:2",
+    "after:take:1",
+    "before:put:1",
+    "before:begin:1",
+    "after:begin:1",
+    "before:commit:1",
+    "after:commit:1",
+    "after:put:1",
+    "before:acknowledge:1",
+    "after:acknowledge:1",
+]
+RECEIVING = [
+    "before:admit:2",
+    "after:admit:2",
+    "before:put:2",
+    "before:begin:2",
+    "after:begin:2",
+    "before:commit:2",
+    "after:commit:2",
+    "after:put:2",
+    "after:receive:2",
+    "after:taken:1",
+    "before:fetch:1",
+    "after:fetch:1",
+    "before:index:2",
+    "after:index:2",
+    "before:offer:1",
+    "after:offer:1",
+    "before:give:1",
+    "after:give:1",
+    "after:search:1",
+]
+FEW_PUBLISHING = PUBLISHING[1::2] + PUBLISHING[-2:-1]
+FEW_RECEIVING = ["before:commit:2", "after:commit:2", "after:receive:2", "after:fetch:1", "after:give:1"]
+
+
+def held(data: Path) -> dict[bytes, SignedItem]:
+    with closing(sqlite3.connect(data / "store.db")) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    with closing(Store.open(data / "store.db")) as store:
+        ids = store.get_many(header.id for header in store.by_key(_keys(store)).values())
+    return {item: reopen(envelope) for item, envelope in ids.items()}
+
+
+def _keys(store: Store) -> list[bytes]:
+    buffer, _ = store.keys()
+    return [bytes(buffer[at : at + 24]) for at in range(0, len(buffer), 24)]
+
+
+# Publishing
+
+
+def publish(data: Path, moment: str) -> tuple[int, list[bytes]]:
+    """Publish, and die at a moment; return how it ended and which ids were acknowledged."""
+    command = [sys.executable, "-m", "tests.faults.mortal", moment, "--data", str(data), "-q", "publish"]
+    done = subprocess.run([*command, "--headline", moment], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr == ""
+    return done.returncode, [bytes.fromhex(line) for line in done.stdout.split()]
+
+
+def publish_and_die(data: Path, moments: Iterable[str]) -> None:
+    never = "before:sign:1000"
+    code, acknowledged = publish(data, never)
+    assert (code, len(acknowledged)) == (0, 1)
+    for moment in moments:
+        code, said = publish(data, moment)
+        assert code == -signal.SIGKILL, f"{moment} was not met"
+        acknowledged += said
+        check_numbers(held(data), acknowledged)
+    code, said = publish(data, never)
+    assert (code, len(said)) == (0, 1)
+    check_numbers(held(data), [*acknowledged, *said])
+    last = held(data)[said[0]].header
+    assert last.seq == max(item.header.seq or 0 for item in held(data).values())
+
+
+def check_numbers(items: dict[bytes, SignedItem], acknowledged: list[bytes]) -> None:
+    assert set(acknowledged) <= items.keys(), "an acknowledged bulletin was lost"
+    numbers = [(item.author, item.header.stream, item.header.seq) for item in items.values()]
+    assert len(set(numbers)) == len(numbers), "a number was used twice"
+
+
+def test_whoever_publishes_may_be_killed_at_any_stage(tmp_path: Path) -> None:
+    publish_and_die(tmp_path / "data", FEW_PUBLISHING)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3600)
+def test_whoever_publishes_may_be_killed_at_any_stage_thirty_times(tmp_path: Path) -> None:
+    publish_and_die(tmp_path / "data", random.Random(1).sample(PUBLISHING * 30, len(PUBLISHING) * 30))
+
+
+MAKING_A_KEY = ["after:fsync:1", "after:fsync:3", "before:replace:3", "after:fsync:6", "after:put:1"]
+
+
+@pytest.mark.parametrize(
+    "moment", [*MAKING_A_KEY[1:4:2], *(pytest.param(one, marks=pytest.mark.full) for one in MAKING_A_KEY[::2])]
+)
+def test_killed_while_its_first_key_is_made_it_makes_one_when_called_again(tmp_path: Path, moment: str) -> None:
+    code, said = publish(tmp_path / "data", moment)
+    assert (code, said) == (-signal.SIGKILL, [])
+    code, said = publish(tmp_path / "data", "before:sign:1000")
+    assert code == 0
+    check_numbers(held(tmp_path / "data"), said)
+
+
+# Receiving and telling
+
+
+def receive_and_die(folder: Path, moments: Sequence[str]) -> None:
+    """Give a relay items by upload and from a peer, and let it die at each moment in turn."""
+    uploads = batches(made_items(5 * 12 * len(moments), now=NOW, seed=1))
+    news = batches(made_items(5 * len(moments) + 5, now=NOW, seed=2))
+    peer = run(folder / "peer")
+    acknowledged: set[bytes] = set()
+    theirs: set[bytes] = set()
+    try:
+        for moment in moments:
+            program = ("-m", "tests.faults.mortal", moment)
+            relay = run(folder / "data", "--peer", peer.peer_uri, program=program)
+            theirs |= upload(peer, news.pop())
+            for _ in range(12):
+                acknowledged |= upload(relay, uploads.pop())
+            assert relay.process.wait(timeout=30) == -signal.SIGKILL, f"{moment} was not met"
+            assert acknowledged <= held(folder / "data").keys(), f"{moment}: an acknowledged item was lost"
+        relay = run(folder / "data", "--peer", peer.peer_uri)
+        assert relay.started_in < RESTART_SECONDS
+        everything = acknowledged | theirs
+        deadline = time.monotonic() + 30
+        while not everything <= held(folder / "data").keys() & held(folder / "peer").keys():
+            assert time.monotonic() < deadline, "the two did not come to hold the same"
+            time.sleep(0.1)
+        assert relay.stop() == 0
+    finally:
+        peer.stop()
+
+
+def batches(items: Iterable[SignedItem]) -> list[list[SignedItem]]:
+    whole = list(items)
+    return [whole[at : at + 5] for at in range(0, len(whole), 5)]
+
+
+def upload(relay: Process, items: list[SignedItem]) -> set[bytes]:
+    """Return what the relay said that it holds now."""
+    try:
+        code, body = relay.request("POST", "/api/v1/items", sequence(items))
+    except (OSError, http.client.HTTPException):
+        return set()  # killed: nothing of this was acknowledged
+    assert code == 200, body
+    return {item.id for item in items}
+
+
+def test_a_relay_may_be_killed_at_any_stage_of_receiving_and_telling(tmp_path: Path) -> None:
+    receive_and_die(tmp_path, FEW_RECEIVING)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3600)
+def test_a_relay_may_be_killed_at_any_stage_of_receiving_and_telling_thirty_times(tmp_path: Path) -> None:
+    receive_and_die(tmp_path, random.Random(2).sample(RECEIVING * 30, len(RECEIVING) * 30))
