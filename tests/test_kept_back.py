@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import pytest
 from click.testing import CliRunner
 
 from meshrelay.cli import main
 from meshrelay.core.bulletin import Bulletin, Text
+from meshrelay.core.clock import Clock
 from meshrelay.core.envelope import SignedItem
+from meshrelay.index import Index
 from meshrelay.keyring import Keyring
 from meshrelay.local import Local
+from meshrelay.node import Node
+from meshrelay.peers.side import OurSide
+from meshrelay.peers.wire import Answer
 from meshrelay.relay import MOST_KEPT_BACK, UNSIGNED, Outcome, Receipt, Relay
+from meshrelay.settings import load
 from meshrelay.store import Store
 from tests.processes import Process, run
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @contextmanager
@@ -150,3 +161,41 @@ def test_whoever_brings_it_back_hears_that_it_is_new(here: Path) -> None:
         answers = relay.receive_many([secret.data, secret.data], now=int(time.time()))
         assert [one.outcome for one in answers if isinstance(one, Receipt)] == [Outcome.NEW, Outcome.KNOWN]
         assert relay.kept_back == {}
+
+
+async def test_its_key_is_in_no_comparison(here: Path) -> None:
+    first = publish(here, "before the start", keep_back=300)
+    node = Node(load(here, flags={name: "127.0.0.1:0" for name in ("reader", "peers", "desk")} | {"discovery": False}))
+    await node.start()
+    try:
+        second, plain = publish(here, "beside it", keep_back=300), publish(here, "plain")
+        deadline = time.monotonic() + 10
+        while plain.header.key not in node.index.keys:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+        assert first.header.key not in node.index.keys
+        assert second.header.key not in node.index.keys
+        with opened(here) as beside:
+            beside.let_go(first.id)
+        while first.header.key not in node.index.keys:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+        assert second.header.key not in node.index.keys
+    finally:
+        await node.stop()
+
+
+async def test_whoever_asks_for_it_or_offers_it_is_answered_as_if_it_were_not_here(here: Path) -> None:
+    secret, plain = publish(here, "secret", keep_back=300), publish(here, "plain")
+
+    async def at_once(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return function(*args, **kwargs)
+
+    with opened(here) as relay:
+        clock = Clock(int(time.time()))
+        side = OurSide(relay, Index(relay.store.keys()[0]), clock=lambda: clock, read=at_once, write=at_once)
+        keys = [secret.header.key, plain.header.key]
+        assert await side.summaries(keys) == [None, plain.header]
+        assert await side.items(keys) == ([(plain.header.key, plain.data)], 2)
+        offer = list(zip(keys, (secret.header, plain.header), strict=True))
+        assert await side.choose(offer) == ([Answer.NEW, Answer.KNOWN], [0])

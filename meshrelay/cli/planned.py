@@ -9,7 +9,7 @@ import click
 
 from meshrelay.cli import forms
 from meshrelay.cli.forms import Form
-from meshrelay.cli.frame import Command, Group, json_option, note, print_json
+from meshrelay.cli.frame import Command, Group, json_option, note, passphrase_option, print_json
 from meshrelay.cli.publish import Way, say, way_options
 from meshrelay.cli.session import Session, pass_session
 from meshrelay.errors import NotFound, Refusal
@@ -134,6 +134,7 @@ def throw_away(session: Session, name: str) -> None:
 @click.option("--drill/--no-drill", default=None, help="An exercise, or not, whatever the draft says.")
 @click.option("--key", metavar="NAME", default="", help="The key to sign with; default: the only one, or `me`.")
 @way_options
+@passphrase_option
 @json_option
 @pass_session
 def publish(
