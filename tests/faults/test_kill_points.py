@@ -1,4 +1,4 @@
-"""Killed before and after each stage of publishing and receiving: no acknowledged item is lost, no number comes twice."""
+"""Killed around each stage of publishing and receiving: nothing acknowledged is lost, no number is used twice."""
 
 from __future__ import annotations
 
