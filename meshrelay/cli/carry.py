@@ -67,9 +67,11 @@ def import_(session: Session, paths: tuple[str, ...], checked: bool, key: str, a
         altered: list[str] = []
         new: list[str] = []
         with progress("taken in") as shown:
-            for name, source in _sources(paths):
+            for name, source, named in _sources(paths):
                 with source:
-                    for one in take_in(relay, source, clock=session.clock(relay), key=signer, checked=checked):
+                    for one in take_in(
+                        relay, source, clock=session.clock(relay), key=signer, checked=checked, ends_keys=named
+                    ):
                         counts[one.fate] += 1
                         shown.advance()
                         if one.fate is Fate.REFUSED:
@@ -118,11 +120,14 @@ def export(session: Session, name: Path, since: int | None, max_bytes: int | Non
         note(f"{plan.left_out} had no room; more --max-bytes takes them too.")
 
 
-def _sources(paths: Iterable[str]) -> Iterator[tuple[str, BinaryIO]]:
-    """Yield every file meant, opened, by name; folders are gone through, hidden files left out."""
+def _sources(paths: Iterable[str]) -> Iterator[tuple[str, BinaryIO, bool]]:
+    """Yield every file meant: its name, the file opened, and whether it was named itself and not found in a folder.
+
+    Hidden files in folders are left out.
+    """
     for path in paths:
         if path == _STDIN:
-            yield "stdin", io.BytesIO(sys.stdin.buffer.read())
+            yield "stdin", io.BytesIO(sys.stdin.buffer.read()), True
             continue
         place = Path(path)
         if not place.exists():
@@ -130,7 +135,7 @@ def _sources(paths: Iterable[str]) -> Iterator[tuple[str, BinaryIO]]:
         files = sorted(one for one in place.rglob("*") if one.is_file()) if place.is_dir() else [place]
         for file in files:
             if file is place or not any(part.startswith(".") for part in file.relative_to(place).parts):
-                yield str(file), file.open("rb")
+                yield str(file), file.open("rb"), file is place
 
 
 def _in_order(relay: Relay) -> list[Held]:

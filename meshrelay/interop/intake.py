@@ -20,6 +20,7 @@ from meshrelay.core.admission import reopen
 from meshrelay.core.bulletin import Bulletin
 from meshrelay.core.clock import Clock
 from meshrelay.core.encoding import skip
+from meshrelay.core.statements import Revocation
 from meshrelay.errors import InvalidDocument, InvalidItem
 from meshrelay.interop import cap, carry
 from meshrelay.keyring import OwnKey
@@ -60,13 +61,20 @@ class Taken:
 
 
 def take_in(
-    relay: Relay, source: BinaryIO, *, clock: Clock, key: Callable[[], OwnKey], checked: bool = False
+    relay: Relay,
+    source: BinaryIO,
+    *,
+    clock: Clock,
+    key: Callable[[], OwnKey],
+    checked: bool = False,
+    ends_keys: bool = True,
 ) -> Iterator[Taken]:
     """Take in everything that a file holds, in its order; what is answered as new is on the disk.
 
     `source` can be read again from its beginning; `key` gives the key that signs what comes as CAP and is asked for
-    only then; `checked` says that the operator looked into what it says. Raises Refusal when there is no room, or the
-    key cannot be used.
+    only then; `checked` says that the operator looked into what it says; without `ends_keys`, a revocation outside a
+    carry file, which is somebody's paper and not yet news, stays where it is. Raises Refusal when there is no room,
+    or the key cannot be used.
     """
     start = source.read(_SNIFFED)
     source.seek(0)
@@ -75,9 +83,9 @@ def take_in(
     elif start.startswith(carry.MAGIC):
         yield from _take_carry(relay, source, clock=clock)
     elif start.startswith(_COSE_SIGN1):
-        yield from _take_sequence(relay, source.read(MAX_SEQUENCE + 1), clock=clock)
+        yield from _take_sequence(relay, source.read(MAX_SEQUENCE + 1), clock=clock, ends_keys=ends_keys)
     elif not _is_xml(start) and (found := [*_LETTERS.finditer(start)]):
-        yield from _take_letters(relay, [one[0] for one in found], clock=clock)
+        yield from _take_letters(relay, [one[0] for one in found], clock=clock, ends_keys=ends_keys)
     elif start.lstrip(_BLANK).startswith(b"<") or start.startswith(_UTF_16):
         yield from _take_cap(relay, source.read(cap.MAX_DOCUMENT + 1), now=clock.machine, key=key, checked=checked)
     elif carry.looks_like(start):
@@ -102,7 +110,7 @@ def _take_carry(relay: Relay, source: BinaryIO, *, clock: Clock) -> Iterator[Tak
     yield from _receive(relay, batch, clock=clock)
 
 
-def _take_sequence(relay: Relay, data: bytes, *, clock: Clock) -> Iterator[Taken]:
+def _take_sequence(relay: Relay, data: bytes, *, clock: Clock, ends_keys: bool) -> Iterator[Taken]:
     if len(data) > MAX_SEQUENCE:
         yield Taken(Fate.REFUSED, "the file", f"has more than {MAX_SEQUENCE} bytes")
         return
@@ -116,7 +124,7 @@ def _take_sequence(relay: Relay, data: bytes, *, clock: Clock) -> Iterator[Taken
         except InvalidItem as error:
             flaw = Taken(Fate.REFUSED, f"{len(data) - at} bytes at byte {at}", error.detail)
         if len(batch) == BATCH or flaw is not None or at == len(data):
-            yield from _receive(relay, batch, clock=clock)
+            yield from _receive_bare(relay, batch, clock=clock, ends_keys=ends_keys)
             batch = []
     if flaw is not None:
         yield flaw
@@ -127,7 +135,7 @@ def _is_xml(start: bytes) -> bool:
     return text.startswith(b"<") and not text[:20].lower().startswith(_PAGE)
 
 
-def _take_letters(relay: Relay, texts: Sequence[bytes], *, clock: Clock) -> Iterator[Taken]:
+def _take_letters(relay: Relay, texts: Sequence[bytes], *, clock: Clock, ends_keys: bool) -> Iterator[Taken]:
     batch: list[tuple[str, bytes]] = []
     for number, text in enumerate(texts, 1):
         letters = b"".join(text.split())
@@ -137,7 +145,24 @@ def _take_letters(relay: Relay, texts: Sequence[bytes], *, clock: Clock) -> Iter
             batch.append((f"text {number}", data[: skip(data, 0)]))
         except InvalidItem as error:
             yield Taken(Fate.REFUSED, f"text {number}", error.detail)
-    yield from _receive(relay, batch, clock=clock)
+    yield from _receive_bare(relay, batch, clock=clock, ends_keys=ends_keys)
+
+
+def _receive_bare(
+    relay: Relay, batch: Sequence[tuple[str, bytes]], *, clock: Clock, ends_keys: bool
+) -> Iterator[Taken]:
+    kept = [one for one in batch if ends_keys or not _ends_a_key(one[1])]
+    yield from _receive(relay, kept, clock=clock)
+    for place, _ in (one for one in batch if one not in kept):
+        yield Taken(Fate.REFUSED, place, "ends a key for ever; to do that, import this file by its own name")
+
+
+def _ends_a_key(data: bytes) -> bool:
+    try:
+        return isinstance(reopen(data).body, Revocation)
+    except InvalidItem:
+        # Whoever receives it says what is wrong with it.
+        return False
 
 
 def _receive(relay: Relay, batch: Sequence[tuple[str, bytes]], *, clock: Clock) -> Iterator[Taken]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -130,6 +131,24 @@ def test_the_paper_that_ends_a_key_ends_it(terminal: Terminal, other: Terminal) 
     other.do("import", "-", stdin=terminal.call("show", item, "--raw").stdout_bytes)
     paper = terminal.data / "keys" / "me.revocation"
     assert other.do("import", str(paper)) == "1 new, 0 known, 0 refused"
+    assert other.read("show", item)["verdict"]["author"] == "revoked"
+
+
+@pytest.mark.parametrize("letters", [False, True], ids=["file", "letters"])
+def test_the_paper_on_a_stick_ends_no_key_by_the_way(
+    terminal: Terminal, other: Terminal, tmp_path: Path, letters: bool
+) -> None:
+    item = terminal.do("publish", "--headline", "Water")
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    terminal.do("export", str(stick / "news.carry"))
+    paper = (terminal.data / "keys" / "me.revocation").read_bytes()
+    (stick / "me").write_bytes(base64.b64encode(paper) if letters else paper)
+    result = other.call("import", str(stick))
+    assert (result.exit_code, result.stdout.strip()) == (3, "1 new, 0 known, 1 refused")
+    assert "by its own name" in result.stderr
+    assert other.read("show", item)["verdict"]["author"] == "unknown"
+    assert other.do("import", str(stick / "me")) == "1 new, 0 known, 0 refused"
     assert other.read("show", item)["verdict"]["author"] == "revoked"
 
 
