@@ -25,10 +25,13 @@ _FIRST = (
     # `sequence` counts arrivals and removals alike and never falls; a row's n is its place in that count, so no n is
     # used twice and "what changed since" needs no log of arrivals.
     "CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1), epoch BLOB NOT NULL, sequence INTEGER NOT NULL,"
-    " indexed INTEGER NOT NULL)",
-    "INSERT INTO state VALUES (1, randomblob(8), 0, 0)",
+    " indexed INTEGER NOT NULL, items INTEGER NOT NULL, bytes INTEGER NOT NULL)",
+    "INSERT INTO state VALUES (1, randomblob(8), 0, 0, 0, 0)",
     # A key is 32 bytes and stands in every list's index: a number stands for it there.
-    "CREATE TABLE authors (n INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE)",
+    "CREATE TABLE authors (n INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, items INTEGER NOT NULL DEFAULT 0,"
+    " bytes INTEGER NOT NULL DEFAULT 0)",
+    # Who holds how much, always to hand: core.quota.Share.weight.
+    "CREATE INDEX authors_weight ON authors (max(items * 262144, bytes * 10))",
     "CREATE TABLE items (n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, key BLOB NOT NULL, author INTEGER NOT NULL,"
     " kind TEXT NOT NULL, sent INTEGER NOT NULL, expires INTEGER, size INTEGER NOT NULL, stream BLOB, seq INTEGER,"
     " org BLOB, msg_type TEXT, drill INTEGER NOT NULL, urgency TEXT, severity TEXT, alias BLOB, targets BLOB NOT NULL,"
@@ -36,10 +39,15 @@ _FIRST = (
     # Apart from the headers: lists then read 250 bytes a row, and two envelopes of 2 kB share a page.
     "CREATE TABLE envelopes (n INTEGER PRIMARY KEY, data BLOB NOT NULL)",
     "CREATE TABLE targets (token BLOB NOT NULL, item INTEGER NOT NULL)",
+    # The items that a held item acts on, so that no list looks them up among the targets, which anybody can make many.
+    "CREATE TABLE ended (n INTEGER PRIMARY KEY)",
+    # What an Update or Cancel acted on that had to make room: its author's items of these names do not come back.
+    "CREATE TABLE let_go (author BLOB NOT NULL, token BLOB NOT NULL, until INTEGER NOT NULL, UNIQUE (author, token))",
     "CREATE TABLE removals (n INTEGER PRIMARY KEY, key BLOB NOT NULL, id BLOB NOT NULL)",
     "CREATE INDEX items_key ON items (key)",
     "CREATE INDEX items_author ON items (author, stream, seq)",
     "CREATE INDEX items_sent ON items (author, sent) WHERE kind = 'bulletin'",
+    "CREATE INDEX items_expires ON items (expires) WHERE msg_type = 'Alert'",
     "CREATE INDEX items_alias ON items (alias) WHERE alias IS NOT NULL",
     # These two hold all that a list filters by, so that what it passes over costs no look at the row.
     "CREATE INDEX items_pressing ON items (pressing, n, expires, author, received, msg_type) WHERE kind = 'bulletin'",
@@ -51,6 +59,12 @@ _FIRST = (
     " tokenize = \"unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'\")",
     "CREATE VIRTUAL TABLE runs USING fts5 (body, content = '', tokenize = 'trigram')",
     "CREATE VIRTUAL TABLE runs_terms USING fts5vocab (runs, 'row')",
+    "CREATE TRIGGER items_come AFTER INSERT ON items BEGIN"
+    " UPDATE authors SET items = items + 1, bytes = bytes + new.size WHERE n = new.author;"
+    " UPDATE state SET items = items + 1, bytes = bytes + new.size; END",
+    "CREATE TRIGGER items_go AFTER DELETE ON items BEGIN"
+    " UPDATE authors SET items = items - 1, bytes = bytes - old.size WHERE n = old.author;"
+    " UPDATE state SET items = items - 1, bytes = bytes - old.size; END",
 )
 
 

@@ -63,6 +63,9 @@ DUE_LOOK_EVERY = 1.0
 """Seconds between two looks whether something planned or kept back is due."""
 KEPT_BACK = range(60, MOST_KEPT_BACK + 1)
 """Seconds, of which one is drawn for each time that own items are to be kept from other relays."""
+ROOM_LOOK_EVERY = 10.0
+"""Seconds between two looks whether there is room; commands that publish find what is kept spare."""
+FULL_LOOK_EVERY = 1.0
 READER_THREADS = 2
 SEARCH_CHUNK = 100
 """Items fed to the search index in one go; between two goes what others want written comes first."""
@@ -207,9 +210,9 @@ class Node:
     def _open_relay(self) -> None:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="reader")
-        store = Store.open(self.settings.store_path)
+        store = Store.open(self.settings.store_path, max_bytes=self.settings.store_bytes)
         keyring = Keyring(self.settings.keys_dir, passphrase=from_file(self.settings.passphrase_file))
-        self.relay = Relay(store, Local.open(self.settings.local_path), keyring)
+        self.relay = Relay(store, Local.open(self.settings.local_path), keyring, keeper=True)
         # Undone last to first: the threads end before the databases under them close.
         self._stack.callback(self.relay.close)
         self._stack.callback(self._readers.shutdown)
@@ -282,21 +285,31 @@ class Node:
     async def _watch(self) -> None:
         """See every write, ours and other processes', and tell those who want to know."""
         seen: int | None = None
-        facts: tuple[object, int] | None = None
+        facts: tuple[object, ...] | None = None
+        trouble = ""
         while True:
-            # A few microseconds each; they are not worth a thread.
-            version = self.relay.store.data_version()
-            if version != seen:
-                await self._catch_up()
-                seen = version
-            found = self.relay.local.version(), _modified(self.settings.keys_dir)
-            if found != facts:
-                facts = found
-                await self.read(self.relay.refresh)
-                self._look_at_clock()
-                self._announce(())
+            try:
+                # A few microseconds each; they are not worth a thread.
+                version = self.relay.store.data_version()
+                if version != seen:
+                    await self._catch_up()
+                    seen = version
+                found = self.relay.local.version(), _modified(self.settings.keys_dir), self.relay.room.eased
+                if found != facts:
+                    await self.read(self.relay.refresh)
+                    self._look_at_clock()
+                    self._announce(())
+                    facts = found
+                trouble = ""
+            except StoreUnusable as error:
+                # Pages and exchanges go on with what can still be read; the next look tries again.
+                if str(error) != trouble:
+                    log.error("%s; %s", error, error.hint)
+                trouble = str(error)
+            # Not wait_for, which forgets that it was cancelled when the event is set at the same moment (Python 3.11).
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), LOOK_EVERY)
+                async with asyncio.timeout(LOOK_EVERY):
+                    await self._wake.wait()
             self._wake.clear()
 
     async def _catch_up(self) -> None:
@@ -343,7 +356,7 @@ class Node:
                 # By a clock that is years ahead everything would be due, or over.
                 while not (clock := self.clock()).doubtful:
                     back_until = int(self._time()) + secrets.choice(KEPT_BACK)
-                    done = await self.write(self.relay.publish_due, now=clock.now, back_until=back_until)
+                    done = await self.write(self.relay.publish_due, now=clock.machine, back_until=back_until)
                     if not done:
                         break
                     for one in done:
@@ -386,14 +399,27 @@ class Node:
                 log.warning("new bulletins cannot be made searchable now: %s", error)  # the next change tries again
 
     async def _keep_house(self) -> None:
-        """Let go of relays not met for a month, and look for damage in what nobody asks for."""
+        """Look after what nobody asks for: what has had its time, what is damaged, whether there is room."""
         place: str | None = None
+        due = 0.0
         while True:
-            self._look_at_clock()
-            await self.write(self.relay.save_time, self.clock())
-            await self.write(self.relay.local.forget_peers, now=self.clock().now)
-            place = await self.read(self.relay.store.scrub, after=place)
-            await asyncio.sleep(HOUSEKEEPING_EVERY)
+            try:
+                await self._make_room()
+                if self._loop.time() >= due:
+                    due = self._loop.time() + HOUSEKEEPING_EVERY
+                    self._look_at_clock()
+                    await self.write(self.relay.save_time, self.clock())
+                    await self.write(self.relay.local.forget_peers, now=self.clock().now)
+                    place = await self.read(self.relay.store.scrub, after=place)
+            except (StoreFull, StoreUnusable) as error:
+                log.warning("the house cannot be kept now: %s", error)
+            await asyncio.sleep(FULL_LOOK_EVERY if self.relay.room.full else ROOM_LOOK_EVERY)
+
+    async def _make_room(self) -> None:
+        more = True
+        while more:
+            heard = self.relay.heard
+            more = await self.write(self.relay.keep_house, self.clock(), heard=heard)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from meshrelay.core.trust import Anchor, How, Standing, TrustView, Verdict, verd
 from meshrelay.errors import InvalidItem, NotFound, Reason, Refusal, StoreFull
 from meshrelay.keyring import Keyring
 from meshrelay.local import Hidden, Local, Planned
+from meshrelay.room import Room
 from meshrelay.store import Change, Held, Store
 
 FUTURE_LIMIT = 365 * 86400
@@ -188,10 +189,14 @@ class RelayStatus:
 
 
 class Relay:
-    """One relay's items and what it makes of them; `trust` is the view in force."""
+    """One relay's items and what it makes of them; `trust` is the view in force.
 
-    def __init__(self, store: Store, local: Local, keyring: Keyring) -> None:
+    Only the `keeper`, the relay that holds the folder, lets items go to make room.
+    """
+
+    def __init__(self, store: Store, local: Local, keyring: Keyring, *, keeper: bool = False) -> None:
         self.store = store
+        self.room = Room(store, keeper=keeper)
         self.local = local
         self.keyring = keyring
         self._verifiers = ThreadPoolExecutor(VERIFY_THREADS, thread_name_prefix="verify")
@@ -359,9 +364,10 @@ class Relay:
             if back_until is not None:
                 self.local.keep_back(item.id, until=back_until)
                 self.kept_back = {**self.kept_back, item.id: back_until}
-            self.store.put_many([item], received=now)
-        if author not in self.trust.own:
-            self.refresh()
+            if author not in self.trust.own:
+                self.refresh()
+            if self.room.take([item], self.trust, now=now).declined:
+                raise StoreFull("there is no room for it", hint=self.room.advice)
         return item
 
     def plan(self, draft: Bulletin, key_name: str, *, due: int, hide_source: bool = False) -> int:
@@ -431,14 +437,10 @@ class Relay:
             else:
                 wanted.append(item)
                 places.append(place)
-        try:
-            new = set(self.store.put_many(wanted, received=now)) if wanted else set()
-            held = None
-        except StoreFull:
-            # Part of the batch may have been stored before the room ended; none of it counts as new.
-            new, held = set(), self.store.headers([item.id for item in wanted])
+        taken = self.room.take(wanted, trust, now=now, doubtful=doubtful)
+        new = set(taken.new)
         for place, item in zip(places, wanted, strict=True):
-            if held is not None and item.id not in held:
+            if item.id in taken.declined:
                 answers[place] = Receipt(Outcome.DECLINED, item.header, "room")
                 continue
             if item.id in self.kept_back:
@@ -467,6 +469,16 @@ class Relay:
         if header.sent > now + FUTURE_LIMIT and not known:
             return "time"
         return ""
+
+    def keep_house(self, clock: Clock, *, heard: tuple[int, ...]) -> bool:
+        """Let go of what has had its time and make room, a little at a time; tell whether there is more to do.
+
+        `heard` is what the clock was told by: if more has come by now, ask again with the clock that it tells.
+        """
+        self.listen()
+        if self.heard != heard:
+            return True
+        return self.room.keep_house(self.trust, now=clock.now, doubtful=clock.doubtful)
 
     # Out
 

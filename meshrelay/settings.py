@@ -57,7 +57,16 @@ class Settings:
     interface: tuple[str, ...] = _key((), "addresses of this computer to find relays on; empty: all")
     host_names: tuple[str, ...] = _key((), "further names under which the reader's pages answer")
     unknown_senders: str = _key("fold", "bulletins of senders this relay does not know: show, fold or hide")
+    max_store: str = _key(
+        "",
+        "the most that bulletins may take on the disk, such as 500M or 8G; empty: 2 GB, or a tenth of the disk if that is less",
+    )
     locale_dir: str = _key("", "a folder with further or corrected translations of the pages")
+
+    @property
+    def store_bytes(self) -> int | None:
+        """The largest store in bytes, None where none was chosen."""
+        return parse_size(self.max_store) if self.max_store else None
 
     @property
     def keys_dir(self) -> Path:
@@ -179,6 +188,11 @@ def _checked(key: str, value: Any, source: str) -> Any:
     if type(value) is not type(default):
         wanted = {bool: "true or false", str: "text", tuple: "a list of texts"}[type(default)]
         raise Refusal(f"{source}: {key} must be {wanted}", hint=f"{key} is {KEYS[key].metadata['meaning']}")
+    if key == "max_store" and value:
+        try:
+            parse_size(str(value))
+        except ValueError as error:
+            raise Refusal(f"{source}: max_store: {error}", hint="write it as 500M or 8G") from error
     if key in _CHOICES and value not in _CHOICES[key]:
         raise Refusal(f"{source}: {key} cannot be {value!r}", hint=f"choose one of {', '.join(_CHOICES[key])}")
     return value
@@ -187,6 +201,25 @@ def _checked(key: str, value: Any, source: str) -> Any:
 def _toml(value: Any) -> str:
     # JSON's strings, lists and booleans are TOML's too, once DEL is escaped.
     return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+_SIZE = re.compile(r"(\d{1,12}) ?([kmgt]?)b?")
+_FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+SMALLEST_STORE = 1_000_000
+
+
+def parse_size(words: str) -> int:
+    """Return the bytes that a size such as ``500M`` or ``8 GB`` means; raises ValueError when it is none, or too small.
+
+    Below SMALLEST_STORE not even the tables find room.
+    """
+    match = _SIZE.fullmatch(words.strip().lower())
+    if match is None:
+        raise ValueError(f"{words!r} is not a size")
+    size = int(match[1]) * _FACTORS[match[2]]
+    if size < SMALLEST_STORE:
+        raise ValueError(f"{words} is too little")
+    return size
 
 
 def split_address(address: str, *, default_host: str, default_port: int) -> tuple[str, int]:

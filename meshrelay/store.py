@@ -34,8 +34,9 @@ import sqlite_utils
 from meshrelay import migrations
 from meshrelay.core import order
 from meshrelay.core.admission import reopen
-from meshrelay.core.bulletin import Bulletin, MsgType, Severity, Urgency
+from meshrelay.core.bulletin import ACTS_FOR, Bulletin, MsgType, Severity, Urgency
 from meshrelay.core.envelope import KEY_SIZE, Header, Kind, SignedItem
+from meshrelay.core.quota import Share
 from meshrelay.errors import InvalidItem, MeshrelayError, NotFound, StoreFull, StoreUnusable
 
 ROWS_AT_ONCE = 250
@@ -49,7 +50,13 @@ REMEMBERED = 100_000
 BUSY_SECONDS = 10
 """How long to wait for another process's transaction, which takes milliseconds."""
 
+LET_GO_AT_ONCE = 50
+"""Rows a transaction when room has run out: even deleting takes some."""
+
 _WAL_PAGES = 4000
+_FEWEST_WAL_PAGES = 500
+_LET_GO = 100_000  # names of what does not come back; the oldest are forgotten first
+_VACUUM_PAGES = 2000
 _FRESH_TEXTS = 2000
 _FRESH_SIZE = 4096
 _CACHE_KIB = 16_000
@@ -106,12 +113,29 @@ class Usage:
     bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Who holds how much: all keys together, and some; `used` as in Usage, `file` the size of the file itself."""
+
+    used: int
+    file: int
+    total: Share
+    of: dict[bytes, Share]
+
+    @property
+    def spare(self) -> int:
+        """How many bytes of the file hold nothing."""
+        return self.file - self.used
+
+
 class Store:
     """The items of one relay; safe to use from several threads, beside other processes that use the same file."""
 
     def __init__(self, path: Path, *, max_bytes: int) -> None:
         self._path = path
         self._max_bytes = max_bytes
+        # On a small disk the log is kept small too.
+        self._wal_pages = min(_WAL_PAGES, max(_FEWEST_WAL_PAGES, max_bytes // migrations.PAGE_SIZE // 8))
         self._closed = False
         self._write_lock = threading.Lock()
         self._readers: deque[sqlite3.Connection] = deque()
@@ -343,6 +367,107 @@ class Store:
             )
         return Usage(items, bulletins, (pages - free) * size)
 
+    # Room
+
+    @property
+    def max_bytes(self) -> int:
+        """How large the file may become."""
+        return self._max_bytes
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self._path
+
+    @property
+    def log_bytes(self) -> int:
+        """How large the log beside the file may become, about."""
+        return self._wal_pages * migrations.PAGE_SIZE + BYTES_AT_ONCE
+
+    def shares(self, keys: Iterable[bytes]) -> Shares:
+        """Return how much is held by these keys, and by all."""
+        found = dict[bytes, Share]()
+        with self._reading() as db:
+            pages, free = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count"))
+            total = Share(*db.execute("SELECT items, bytes FROM state").fetchone())
+            for batch in _chunks(keys):
+                rows = db.execute(f"SELECT key, items, bytes FROM authors WHERE key IN ({_marks(batch)})", batch)
+                found |= {key: Share(items, size) for key, items, size in rows}
+        return Shares((pages - free) * migrations.PAGE_SIZE, pages * migrations.PAGE_SIZE, total, found)
+
+    def heaviest(self, *, but: Collection[bytes], limit: int) -> dict[bytes, Share]:
+        """Return the keys that hold the most, by Share.weight, leaving out some."""
+        found = dict[bytes, Share]()
+        with self._reading() as db:
+            for key, items, size in db.execute(
+                f"SELECT key, items, bytes FROM authors INDEXED BY authors_weight ORDER BY {_WEIGHT} DESC"
+            ):
+                if len(found) == limit:
+                    break
+                if key not in but:
+                    found[key] = Share(items, size)
+        return found
+
+    def expendable(self, author: bytes, *, now: int, limit: int, statements: bool) -> tuple[Header, ...]:
+        """Return items of a key, what goes first at the front: core.quota.worth; its statements only where asked."""
+        held = self._held(
+            "WHERE i.author = (SELECT n FROM authors WHERE key = ?) AND (? OR i.key >= x'01') ORDER BY i.key < x'01',"
+            " ifnull(i.msg_type IN ('Update', 'Cancel'), 0), ifnull(i.expires > ?, 1), i.pressing DESC, i.id LIMIT ?",
+            (author, statements, now, limit),
+        )
+        return tuple(one.header for one in held)
+
+    def expired(self, *, now: int, limit: int) -> tuple[Header, ...]:
+        """Return items that have expired and end no other, the longest expired first."""
+        held = self._held(
+            "WHERE i.expires <= ? AND i.msg_type = 'Alert' ORDER BY i.expires LIMIT ?",
+            (now, limit),
+        )
+        return tuple(one.header for one in held)
+
+    def signed_before(self, moment: int, *, limit: int) -> tuple[bytes, ...]:
+        """Return ids of items signed until then, statements about keys left out."""
+        found: list[bytes] = []
+        with self._reading() as db:
+            for item_class in (1, 2, 3):
+                low, high = bytes((item_class,)), bytes((item_class,)) + (moment + 1).to_bytes(7, "big")
+                rows = db.execute("SELECT id FROM items WHERE key >= ? AND key < ? LIMIT ?", (low, high, limit))
+                found += [row[0] for row in rows]
+        return tuple(found[:limit])
+
+    def let_go(self, headers: Sequence[Header]) -> int:
+        """Remove items to make room, in this order, and return how many.
+
+        With an Update or Cancel goes what it acts on, and does not come back: see :meth:`went`.
+        """
+        removed = 0
+        for at in range(0, len(headers), LET_GO_AT_ONCE):
+            with self._writing() as db:
+                removed += _let_go(db, headers[at : at + LET_GO_AT_ONCE])
+        return removed
+
+    def went(self, headers: Collection[Header], *, now: int) -> frozenset[bytes]:
+        """Return ids of those that an Update or Cancel ended which had to make room: alone they would live again."""
+        found = set[bytes]()
+        with self._reading() as db:
+            if not db.execute("SELECT 1 FROM let_go LIMIT 1").fetchone():
+                return frozenset()
+            for one in headers:
+                if db.execute(
+                    "SELECT 1 FROM let_go WHERE author = ? AND token IN (?, ?) AND until > ?",
+                    (one.author, one.id, one.alias, now),
+                ).fetchone():
+                    found.add(one.id)
+        return frozenset(found)
+
+    def shrink(self) -> None:
+        """Write the log into the file and give unused pages back to the disk, as far as readers let it."""
+        with self._write_lock, _named_errors():
+            self._check_open()
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self._writer.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     # What changed
 
     def keys(self) -> tuple[bytes, str]:
@@ -443,7 +568,11 @@ class Store:
         # Rows that the indexes have lost: nobody would find them, and an index made anew does.
         self._heal([n for n, header in sound.items() if header.id not in by_id or header.key not in by_key])
         self.get_many(by_id)
-        return f"{rows[-1][0]:x}" if len(rows) == limit else None
+        if len(rows) == limit:
+            return f"{rows[-1][0]:x}"
+        with suppress(StoreFull, StoreUnusable), self._writing() as db:
+            _recount(db)
+        return None
 
     def copy_to(self, path: Path) -> None:
         """Write a consistent copy of the store to `path`, which must not exist; writers need not wait.
@@ -468,7 +597,8 @@ class Store:
     def _connect_writer(self) -> sqlite3.Connection:
         db = self._connect()
         db.execute("PRAGMA synchronous = FULL")
-        db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
+        db.execute(f"PRAGMA wal_autocheckpoint = {self._wal_pages}")
+        db.execute(f"PRAGMA journal_size_limit = {self._wal_pages * migrations.PAGE_SIZE}")
         db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         page_size = db.execute("PRAGMA page_size").fetchone()[0]
         db.execute(f"PRAGMA max_page_count = {max(1, self._max_bytes // page_size)}")
@@ -575,13 +705,15 @@ _ACTING = """WHERE i.n IN (
         JOIN targets t ON t.token IN (held.id, held.alias) JOIN items act ON act.n = t.item
         WHERE act.author = held.author OR act.org = held.org
     ) SELECT n FROM reach)"""
-# By the targets, which are few, rather than by looking each listed item up among them; authors as in acting_on.
-_ACTED_ON = """i.n IN (
-    SELECT held.n FROM targets t JOIN items act ON act.n = t.item JOIN items held ON held.id = t.token
-    WHERE act.author = held.author OR act.org = held.org
+_ACTED_ON = "i.n IN (SELECT n FROM ended)"
+# Of these rows, those that a held item acts on directly; authors as in acting_on.
+_NOW_ENDED = """INSERT OR IGNORE INTO ended (n)
+    SELECT held.n FROM items held JOIN targets t ON t.token = held.id JOIN items act ON act.n = t.item
+    WHERE held.n IN ({marks}) AND (act.author = held.author OR act.org = held.org)
     UNION
-    SELECT held.n FROM targets t JOIN items act ON act.n = t.item JOIN items held ON held.alias = t.token
-    WHERE act.author = held.author OR act.org = held.org)"""
+    SELECT held.n FROM items held JOIN targets t ON t.token = held.alias JOIN items act ON act.n = t.item
+    WHERE held.n IN ({marks}) AND (act.author = held.author OR act.org = held.org)"""
+_WEIGHT = "max(items * 262144, bytes * 10)"
 
 _KINDS: dict[str | None, Kind] = {kind.value: kind for kind in Kind}
 _MSG_TYPES: dict[str | None, MsgType | None] = {None: None, **{one.value: one for one in MsgType}}
@@ -668,8 +800,66 @@ def _put(db: sqlite3.Connection, items: Sequence[SignedItem], *, received: int) 
         "INSERT OR IGNORE INTO targets (token, item) VALUES (?, ?)",
         [(token, n) for n, item in numbered for token in item.header.targets],
     )
+    numbers = [n for n, _ in numbered]
+    _mark_ended(db, [*numbers, *_rows_named(db, [token for _, item in numbered for token in item.header.targets])])
     db.execute("UPDATE state SET sequence = ?", (numbered[-1][0],))
     return fresh
+
+
+def _rows_named(db: sqlite3.Connection, tokens: Sequence[bytes]) -> list[int]:
+    """Return the rows that these tokens name, by id or by alias."""
+    found: list[int] = []
+    for batch in _chunks(tokens):
+        for column in ("id", "alias"):
+            found += [row[0] for row in db.execute(f"SELECT n FROM items WHERE {column} IN ({_marks(batch)})", batch)]
+    return found
+
+
+def _mark_ended(db: sqlite3.Connection, numbers: Sequence[int]) -> None:
+    for at in range(0, len(numbers), ROWS_AT_ONCE):
+        batch = numbers[at : at + ROWS_AT_ONCE]
+        db.execute(f"DELETE FROM ended WHERE n IN ({_marks(batch)})", batch)
+        db.execute(_NOW_ENDED.format(marks=_marks(batch)), (*batch, *batch))
+
+
+def _let_go(db: sqlite3.Connection, headers: Sequence[Header]) -> int:
+    gone = {header.id: header for header in headers}
+    names: dict[tuple[bytes, bytes], int] = {}
+    acts = [header for header in headers if header.msg_type in (MsgType.UPDATE, MsgType.CANCEL)]
+    while acts:
+        act = acts.pop()
+        names |= {(act.author, token): act.sent + ACTS_FOR for token in act.targets}
+        for n in _rows_named(db, act.targets):
+            held = _held_of(db.execute(f"{_SELECT} WHERE i.n = ?", (n,)).fetchone())
+            if held is None or held.header.author != act.author or held.header.id in gone:
+                continue
+            gone[held.header.id] = held.header
+            if held.header.msg_type is not MsgType.ALERT:
+                acts.append(held.header)
+    removed = 0
+    for batch in _chunks(gone):
+        removed += _remove(db, batch)
+    db.executemany(
+        "INSERT INTO let_go (author, token, until) VALUES (?, ?, ?)"
+        " ON CONFLICT (author, token) DO UPDATE SET until = max(until, excluded.until)",
+        [(*name, until) for name, until in names.items()],
+    )
+    if names:
+        db.execute(f"DELETE FROM let_go WHERE rowid <= (SELECT max(rowid) FROM let_go) - {_LET_GO}")
+    return removed
+
+
+def _recount(db: sqlite3.Connection) -> None:
+    """Count anew what each key holds: damage may have changed that too."""
+    db.execute(
+        "UPDATE authors SET items = found.items, bytes = found.bytes FROM (SELECT author, count(*) AS items,"
+        " sum(size) AS bytes FROM items GROUP BY author) found"
+        " WHERE found.author = n AND (found.items, found.bytes) <> (authors.items, authors.bytes)"
+    )
+    db.execute(
+        "UPDATE state SET items = found.items, bytes = found.bytes"
+        " FROM (SELECT count(*) AS items, ifnull(sum(size), 0) AS bytes FROM items) found"
+    )
 
 
 def _remove(db: sqlite3.Connection, ids: Sequence[bytes]) -> int:
@@ -687,6 +877,10 @@ def _remove(db: sqlite3.Connection, ids: Sequence[bytes]) -> int:
         "DELETE FROM targets WHERE token = ? AND item = ?",
         [(targets[at : at + _ID_SIZE], n) for n, _, _, _, targets in rows for at in range(0, len(targets), _ID_SIZE)],
     )
+    db.execute(f"DELETE FROM ended WHERE n IN ({_marks(numbers)})", numbers)
+    tokens = [targets[at : at + _ID_SIZE] for *_, targets in rows for at in range(0, len(targets), _ID_SIZE)]
+    if tokens:
+        _mark_ended(db, _rows_named(db, tokens))
     db.executemany(
         "DELETE FROM authors WHERE n = ?1 AND NOT EXISTS (SELECT 1 FROM items WHERE author = ?1)",
         [(author,) for author in {row[3] for row in rows}],
@@ -725,8 +919,9 @@ def _clear_away(db: sqlite3.Connection, numbers: Sequence[int]) -> None:
     db.execute("REINDEX items")
     lost = [*hollow, *(n for n in numbers if n not in held)]
     _unindex(db, lost)
-    for table, number in (("items", "n"), ("envelopes", "n"), ("targets", "item")):
+    for table, number in (("items", "n"), ("envelopes", "n"), ("ended", "n"), ("targets", "item")):
         db.execute(f"DELETE FROM {table} WHERE {number} IN ({_marks(lost)})", lost)
+    _recount(db)
     # Nobody can be told which key is gone: every cursor ends, and all reload.
     db.execute("UPDATE state SET epoch = randomblob(8), sequence = sequence + 1")
 

@@ -63,7 +63,8 @@ class Session:
         settings = self.settings()
         settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         keyring = Keyring(settings.keys_dir, passphrase=self.passphrase)
-        relay = Relay(Store.open(settings.store_path), Local.open(settings.local_path), keyring)
+        store = Store.open(settings.store_path, max_bytes=settings.store_bytes)
+        relay = Relay(store, Local.open(settings.local_path), keyring)
         try:
             yield relay
         finally:

@@ -152,7 +152,7 @@ class Spread:
         self._finding: set[str] = set()
         self._dials = asyncio.Semaphore(_DIALS)
         self._exchanges = asyncio.Semaphore(_EXCHANGES)
-        self._believed: tuple[frozenset[bytes], ...] = ()
+        self._believed: tuple[object, ...] = ()
         self._news: list[bytes] = []
         self._has_news = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
@@ -208,10 +208,10 @@ class Spread:
             self._note(neighbour, report)
             return report
 
-    def _beliefs(self) -> tuple[frozenset[bytes], ...]:
+    def _beliefs(self) -> tuple[object, ...]:
         """Return what decides whether an item is taken here: once it changes, what was declined is asked for again."""
         relay = self._side.relay
-        return relay.trust.known, relay.trust.blocked, relay.dropped
+        return relay.trust.known, relay.trust.blocked, relay.dropped, relay.room.eased
 
     # Finding
 

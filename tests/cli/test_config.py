@@ -19,6 +19,7 @@ OTHERS = {
     "desk": ("localhost:9091", "localhost:9091"),
     "peer": ("meshrelay://192.168.1.40:8443", ["meshrelay://192.168.1.40:8443"]),
     "unknown_senders": ("hide", "hide"),
+    "max_store": ("500M", "500M"),
 }
 
 
