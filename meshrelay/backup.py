@@ -73,10 +73,11 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What has come back."""
+    """What has come back; `overdue` counts plans that were not taken, since their time had passed."""
 
     bulletins: int
     keys: tuple[OwnKey, ...]
+    overdue: int
 
 
 # Out
@@ -170,7 +171,13 @@ def read_manifest(source: BinaryIO) -> Manifest:
 
 
 def restore(
-    source: BinaryIO, manifest: Manifest, settings: Settings, *, keyring: Keyring, passphrase: Callable[[], str] | None
+    source: BinaryIO,
+    manifest: Manifest,
+    settings: Settings,
+    *,
+    keyring: Keyring,
+    passphrase: Callable[[], str] | None,
+    now: int,
 ) -> Restored:
     """Put a backup in the place of what the folder holds, which must be held; `source` stands behind the manifest.
 
@@ -188,13 +195,13 @@ def restore(
             keys = _opened_keys(shop / _KEYS, manifest, passphrase)
             keyring.check(keys)
         bulletins = _checked_store(shop / _STORE)
-        _checked_rest(shop)
+        overdue = _checked_rest(shop, now=now)
         keyring.begin_anew()
         made = keyring.put(keys)
         for name in (_LOCAL, _SETTINGS, _STORE):
             if (shop / name).exists():
                 _put(shop / name, settings.data / name)
-    return Restored(bulletins, made)
+    return Restored(bulletins, made, overdue)
 
 
 def _read_head(source: BinaryIO) -> Manifest:
@@ -271,9 +278,11 @@ def _checked_store(path: Path) -> int:
         return store.usage().bulletins
 
 
-def _checked_rest(shop: Path) -> None:
-    Local.open(shop / _LOCAL).close()
+def _checked_rest(shop: Path, *, now: int) -> int:
+    """Open the other parts; leave out and count the plans that were most likely fulfilled since it was made."""
     settings_module.load(shop)
+    with closing(Local.open(shop / _LOCAL)) as local:
+        return sum(local.unplan(plan.n) for plan in local.planned(due=now))
 
 
 def _put(new: Path, place: Path) -> None:

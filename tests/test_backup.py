@@ -20,7 +20,7 @@ from meshrelay.core.keys import SigningKey
 from meshrelay.core.trust import Anchor
 from meshrelay.errors import KeyLocked, Refusal
 from meshrelay.keyring import Keyring
-from meshrelay.local import Local
+from meshrelay.local import Local, Planned
 from meshrelay.settings import Settings
 from meshrelay.store import Store
 from tests.processes import made_items
@@ -73,11 +73,22 @@ class Place:
             )
         return out.getvalue()
 
+    def plan(self, *dues: int) -> None:
+        with closing(Local.open(self.data / "local.db")) as local:
+            for due in dues:
+                local.plan(Planned(due, "me", b"a draft"))
+
+    def plans(self) -> list[int]:
+        with closing(Local.open(self.data / "local.db")) as local:
+            return [plan.due for plan in local.planned()]
+
     def restore(self, data: bytes, *, passphrase: Callable[[], str] | None = lambda: PASSPHRASE) -> backup.Restored:
         source = io.BytesIO(data)
         manifest = backup.read_manifest(source)
         with folder.held(self.data):
-            return backup.restore(source, manifest, Settings(self.data), keyring=self.keyring, passphrase=passphrase)
+            return backup.restore(
+                source, manifest, Settings(self.data), keyring=self.keyring, passphrase=passphrase, now=NOW
+            )
 
     def contents(self) -> dict[str, bytes]:
         """Return every file but those that databases and locks make by being opened."""
@@ -278,3 +289,10 @@ def test_a_damaged_key_keeps_nobody_from_a_backup_of_the_others(place: Place, em
     (place.data / "keys" / "me.key").write_bytes(b"{")
     assert place.keyring.damaged() == ("me",)
     assert [key.name for key in empty.restore(place.written()).keys] == ["office"]
+
+
+def test_what_was_planned_for_a_time_now_past_is_not_published_a_second_time(place: Place, empty: Place) -> None:
+    place.plan(NOW - 86400, NOW, NOW + 1)
+    assert empty.restore(place.written()).overdue == 2
+    assert empty.plans() == [NOW + 1]
+    assert len(place.plans()) == 3

@@ -100,6 +100,7 @@ def restore(session: Session, file: Path, replace: bool, without_keys: bool, as_
                 settings,
                 keyring=Keyring(settings.keys_dir),
                 passphrase=None if without_keys else _passphrase_of_backup(session),
+                now=session.now,
             )
     words = session.words()
     if as_json:
@@ -108,6 +109,8 @@ def restore(session: Session, file: Path, replace: bool, without_keys: bool, as_
         return
     click.echo(f"Restored: {manifest.relay or UNNAMED}, as it was at {stamp(manifest.made, words.tz)}:")
     click.echo(f"  {found.bulletins} bulletins, and {len(found.keys) or 'no'} keys.")
+    if found.overdue:
+        note(f"{found.overdue} planned bulletins were left out, since their time has passed. See what was published.")
     if manifest.has_keys and without_keys:
         note("The keys in it were left there.")
     note("Other relays know this one by a new key of its links from now on.")
