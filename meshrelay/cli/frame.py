@@ -149,8 +149,11 @@ def _guarded(work: Callable[[], Any]) -> int:
     except click.FileError as error:
         complain(error.format_message(), hint="give the path of a file that can be read")
         return REFUSED
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as error:
         click.echo(err=True)
+        if isinstance(error.__context__, EOFError):
+            complain("nobody is there to answer", hint="call it on a terminal, or answer by options; see --help")
+            return REFUSED
         return _INTERRUPTED
     except Refusal as error:
         complain(str(error), hint=error.hint)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
 from meshrelay import settings as settings_module
-from meshrelay.cli.frame import Command, note
+from meshrelay.cli.frame import Command, complain, note
 from meshrelay.cli.publish import say_new_key
 from meshrelay.cli.session import FIRST_KEY, Session, locale_language, pass_session
 from meshrelay.core.bulletin import is_language
@@ -16,6 +17,8 @@ from meshrelay.errors import Refusal
 from meshrelay.settings import Settings
 from meshrelay.words import PAGE_LANGUAGES, own_name
 from meshrelay.words.times import stamp
+
+T = TypeVar("T")
 
 
 @click.command(cls=Command)
@@ -46,7 +49,7 @@ def setup(
     asks = _Questions(ask=not yes)
     changes: dict[str, Any] = {
         "name": _name(name, before, asks),
-        "place": asks.text("Where does it stand (a place in words, or nothing)?", place, before.place),
+        "place": asks.text("Where does it stand (a place in words, or nothing)?", place, before.place, read=str),
         "languages": _languages(languages, before, asks),
         "time_zone": _zone(time_zone, before, asks),
         "private": asks.yes("Only for this computer, without other readers and relays?", private, before.private),
@@ -69,11 +72,16 @@ class _Questions:
     def __init__(self, *, ask: bool) -> None:
         self._ask = ask
 
-    def text(self, question: str, flag: str | None, default: str) -> str:
+    def text(self, question: str, flag: str | None, default: str, *, read: Callable[[str], T]) -> T:
+        """Return what `read` makes of the answer; a person whose answer it refuses is asked again."""
         if flag is not None or not self._ask:
-            return default if flag is None else flag.strip()
-        answer: str = click.prompt(question, default=default, show_default=bool(default), err=True)
-        return answer.strip()
+            return read(default if flag is None else flag.strip())
+        while True:
+            answer: str = click.prompt(question, default=default, show_default=bool(default), err=True)
+            try:
+                return read(answer.strip())
+            except Refusal as error:
+                complain(str(error), hint=error.hint)
 
     def yes(self, question: str, flag: bool | None, default: bool) -> bool:
         if flag is not None or not self._ask:
@@ -82,7 +90,10 @@ class _Questions:
 
 
 def _name(flag: str | None, before: Settings, asks: _Questions) -> str:
-    answer = asks.text("What is this relay called? Readers see it.", flag, before.name)
+    return asks.text("What is this relay called? Readers see it.", flag, before.name, read=_read_name)
+
+
+def _read_name(answer: str) -> str:
     host = socket.gethostname()
     if answer and answer.casefold() in (host.casefold(), host.partition(".")[0].casefold()):
         raise Refusal(
@@ -97,7 +108,11 @@ def _name(flag: str | None, before: Settings, asks: _Questions) -> str:
 def _languages(flag: str | None, before: Settings, asks: _Questions) -> tuple[str, ...]:
     offered = ", ".join(f"{tag} {own_name(tag)}" for tag in PAGE_LANGUAGES)
     default = ",".join(before.languages) or locale_language() or "en"
-    answer = asks.text(f"Languages of the place, the first one first ({offered})?", flag, default)
+    question = f"Languages of the place, the first one first ({offered})?"
+    return asks.text(question, flag, default, read=_read_languages)
+
+
+def _read_languages(answer: str) -> tuple[str, ...]:
     tags = tuple(part.strip() for part in answer.replace(" ", ",").split(",") if part.strip())
     for tag in tags:
         if not is_language(tag):
@@ -106,9 +121,11 @@ def _languages(flag: str | None, before: Settings, asks: _Questions) -> tuple[st
 
 
 def _zone(flag: str | None, before: Settings, asks: _Questions) -> str:
-    answer = asks.text(
-        "Time zone for times on pages, such as Asia/Almaty or UTC+5 (nothing: this computer's)?", flag, before.time_zone
-    )
+    question = "Time zone for times on pages, such as Asia/Almaty or UTC+5 (nothing: this computer's)?"
+    return asks.text(question, flag, before.time_zone, read=_read_zone)
+
+
+def _read_zone(answer: str) -> str:
     settings_module.time_zone(answer)
     return answer
 

@@ -164,6 +164,20 @@ def test_setup_asks_and_takes_the_answers(terminal: Terminal) -> None:
     assert (terminal.data / "keys" / "me.revocation").is_file()
 
 
+def test_setup_asks_again_where_an_answer_cannot_be(terminal: Terminal) -> None:
+    answers = [os.uname().nodename, "School 12", "Almaty", "not_a", "kk", "Mars/Base", "UTC+5", "n", "y", "y"]
+    result = terminal.call("setup", stdin="\n".join(answers) + "\n")
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count("meshrelay: ") == 3
+    found = tomllib.loads((terminal.data / "settings.toml").read_text(encoding="utf-8"))
+    assert found == {"name": "School 12", "place": "Almaty", "languages": ["kk"], "time_zone": "UTC+5"}
+
+
+def test_setup_with_nobody_there_says_so(terminal: Terminal) -> None:
+    assert "nobody is there" in terminal.refuse("setup", "--name", "a")
+    assert not (terminal.data / "settings.toml").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
