@@ -1,4 +1,4 @@
-"""This relay's private, unsigned facts: whom its people know or block, what they hide, plan or draft, and whom they met.
+"""This relay's private, unsigned facts: whom its people know, block and met, and what they hide, plan or draft.
 
 They live in DATA/local.db and never leave it. The law: nothing in here names a reader.
 Other processes write here too; :meth:`Local.version` changes when they did.

@@ -59,7 +59,8 @@ class Settings:
     unknown_senders: str = _key("fold", "bulletins of senders this relay does not know: show, fold or hide")
     max_store: str = _key(
         "",
-        "the most that bulletins may take on the disk, such as 500M or 8G; empty: 2 GB, or a tenth of the disk if that is less",
+        "the most that bulletins may take on the disk, such as 500M or 8G; "
+        "empty: 2 GB, or a tenth of the disk if that is less",
     )
     locale_dir: str = _key("", "a folder with further or corrected translations of the pages")
 

@@ -418,6 +418,7 @@ def test_live_names_the_newest_64(relay: Relay, publish: Callable[..., SignedIte
 
 def test_a_number_that_two_ids_share_does_not_silence_the_key(relay: Relay, publish: Callable[..., SignedItem]) -> None:
     first = publish("first")
+    assert isinstance(first.body, Bulletin)
     with relay.keyring.signing("me") as signer:
         fork = sign(dataclasses.replace(first.body, note="restored elsewhere"), signer.key)
     assert receive(relay, fork) == [Outcome.NEW]
