@@ -11,6 +11,7 @@ import select
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ import segno
 
 from meshrelay.core.admission import admit
 from tests.cli.conftest import Terminal
-from tests.cli.test_relays import running
+from tests.cli.test_relays import running, until
 
 PASSPHRASE = "correct horse battery"
 pytestmark = pytest.mark.usefixtures("cheap_guesses")
@@ -71,6 +72,26 @@ def test_a_key_under_a_passphrase_signs_only_with_it(
             look()
     else:
         look()
+
+
+def test_a_running_relay_signs_what_was_planned_when_it_has_the_passphrase(
+    terminal: Terminal, secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal.do("key", "new", "--protect", "--passphrase-file", secret)
+    at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+    result = terminal.call("publish", "--headline", "x", "--publish-at", at.isoformat(), "--expires", "6h")
+    assert "has to be run with --passphrase-file" in result.stderr
+    with running(terminal.data):
+        until(lambda: "needs its passphrase" in terminal.do("planned"))
+        assert terminal.read("list")["bulletins"] == []
+    (plan,) = terminal.read("planned")["planned"]
+    terminal.do("planned", "remove", str(plan["number"]))
+    monkeypatch.setenv("MESHRELAY_PASSPHRASE_FILE", secret)
+    with running(terminal.data):
+        at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
+        result = terminal.call("publish", "--headline", "x", "--publish-at", at.isoformat(), "--expires", "6h")
+        assert "passphrase" not in result.stderr
+        until(lambda: terminal.read("list")["bulletins"])
 
 
 def test_a_passphrase_is_changed_and_removed(terminal: Terminal, secret: str, tmp_path: Path) -> None:
