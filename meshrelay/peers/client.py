@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -298,7 +299,7 @@ async def exchange(side: OurSide, link: Link, view: PeerView, *, slow_start: boo
                     # Until all is known, a quarter of the bytes for what does not matter here.
                     await work.carry_the_rest(budget=None if settled or budget is None else budget // 4)
                 if settled:
-                    work.report.settled = True
+                    work.report.settled = not work.shared
                     break
     except (PeerFault, PeerUnreachable) as error:
         if not work.report.rounds:
@@ -306,6 +307,8 @@ async def exchange(side: OurSide, link: Link, view: PeerView, *, slow_start: boo
         work.report.trouble = error
     except TimeoutError:
         work.report.trouble = PeerUnreachable("the exchange took too long")
+    finally:
+        work.let_go()
     return work.done()
 
 
@@ -330,6 +333,9 @@ class _Exchange:
         self._done: set[bytes] = set()
         """Keys of the peer's that this exchange has dealt with; the index may not have heard of them yet."""
         self._given: set[bytes] = set()
+        self._claimed: set[bytes] = set()
+        self.shared = False
+        """Whether something was left to another exchange, so that this one does not know whether it came."""
         self._later: list[Header] = []
         """What does not matter here, to be fetched last."""
         self._have: list[bytes] = []
@@ -409,27 +415,53 @@ class _Exchange:
     def _sorted(self, headers: Iterable[Header]) -> list[Header]:
         return sorted(headers, key=lambda header: order.carried(header, matters=self._side.matters(header)))
 
-    async def _fetch(self, keys: Sequence[bytes]) -> None:
-        """Fetch in this order; the next batch is on its way while the last one is verified and stored."""
-        rest = list(keys)
+    async def _fetch(self, keys: Iterable[bytes]) -> None:
+        """Fetch in this order; the next batch is on its way while the last one is verified and stored.
+
+        What has come from elsewhere by now, or is just coming, is left out: several neighbours share the work.
+        """
+        rest = deque(keys)
         taking: asyncio.Task[None] | None = None
         try:
-            while rest:
-                chunk, chunk_size = rest[: self._chunk], self._chunk
+            while chunk := self._claim(rest):
                 batch = await self._link.fetch(chunk)
                 self._chunk = wire.MAX_ITEMS
                 if taking is not None:
                     await taking
-                taking = asyncio.create_task(self._take(chunk[: batch.settled or chunk_size], batch))
+                taking = asyncio.create_task(self._take(chunk, batch))
                 if batch.trouble is not None:
                     raise batch.trouble
-                rest = rest[batch.settled :]
+                unsettled = chunk[batch.settled :]
+                self._release(unsettled)
+                rest.extendleft(reversed(unsettled))
         finally:
             if taking is not None:
                 await taking
 
-    async def _take(self, asked: Sequence[bytes], batch: Batch) -> None:
-        taken = await self._side.receive(batch.items, source=self._link.relay_id) if batch.items else []
+    def _claim(self, rest: deque[bytes]) -> list[bytes]:
+        """Take the next chunk, and let other exchanges know that it is coming."""
+        held = self._side.index.keys
+        chunk: list[bytes] = []
+        while rest and len(chunk) < self._chunk:
+            key = rest.popleft()
+            if self._side.is_coming(key):
+                self.shared = True
+            elif key not in held:
+                chunk.append(key)
+        self._side.expect(chunk)
+        self._claimed.update(chunk)
+        return chunk
+
+    def _release(self, keys: Iterable[bytes]) -> None:
+        self._side.expect_no_more(keys)
+        self._claimed.difference_update(keys)
+
+    async def _take(self, chunk: Sequence[bytes], batch: Batch) -> None:
+        asked = chunk if batch.trouble is not None else chunk[: batch.settled]
+        try:
+            taken = await self._side.receive(batch.items, source=self._link.relay_id) if batch.items else []
+        finally:
+            self._release(asked)
         missing = set(asked)
         faults = 0
         for one in taken:
@@ -460,6 +492,10 @@ class _Exchange:
     async def give_at_once(self, headers: Sequence[Header]) -> None:
         """Give items without asking whether they are wanted."""
         await self._give([header.key for header in self._sorted(headers)])
+
+    def let_go(self) -> None:
+        """Leave to other exchanges what was asked for and did not come."""
+        self._release(tuple(self._claimed))
 
     def done(self) -> ExchangeReport:
         """Return the report, complete."""

@@ -6,6 +6,7 @@ hold, nothing is taken but by `Relay.receive_many`, and the event loop is never 
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from meshrelay.relay import Outcome, Receipt, Relay
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_EXPECTED = 5.0  # seconds for which an item that was asked for is left to whoever was asked
 _GIVERS = 20_000  # items of which we remember who has them
 
 _ANSWERS = {Outcome.NEW: Answer.NEW, Outcome.KNOWN: Answer.KNOWN, Outcome.DECLINED: Answer.DECLINED}
@@ -51,6 +53,7 @@ class OurSide:
         self.relay = relay
         self.index = index
         self.read = read
+        self._coming: dict[bytes, float] = {}
         self._clock = clock
         self._write = write
         self._holders: OrderedDict[bytes, set[bytes]] = OrderedDict()
@@ -79,6 +82,21 @@ class OurSide:
             self._holders.setdefault(key, set()).add(relay_id)
         while len(self._holders) > _GIVERS:
             self._holders.popitem(last=False)
+
+    def is_coming(self, key: bytes) -> bool:
+        """Tell whether an exchange has just asked for an item; a peer that is slow to give it keeps nobody waiting."""
+        until = self._coming.get(key)
+        return until is not None and asyncio.get_running_loop().time() < until
+
+    def expect(self, keys: Iterable[bytes]) -> None:
+        """Let other exchanges know that these items were asked for."""
+        until = asyncio.get_running_loop().time() + _EXPECTED
+        self._coming.update((key, until) for key in keys)
+
+    def expect_no_more(self, keys: Iterable[bytes]) -> None:
+        """Leave items to other exchanges, for they have come, or have not."""
+        for key in keys:
+            self._coming.pop(key, None)
 
     async def receive(self, datas: Sequence[bytes], *, source: bytes) -> list[Taken]:
         """Take items that the relay `source` gave; what is answered as new is on the disk."""
@@ -109,7 +127,7 @@ class OurSide:
         return answers, [place for _, place in sorted(wanted)]
 
     def _wants(self, key: bytes, claim: Header | None, held: dict[bytes, Header]) -> Answer:
-        if key in held:
+        if key in held or self.is_coming(key):
             return Answer.KNOWN
         if claim is None:
             return Answer.DECLINED  # of a kind that is unknown here

@@ -46,6 +46,7 @@ _ROUTES = 4  # addresses remembered of one neighbour
 _NAMES = 512  # instance names remembered
 
 _EVERY = 20.0  # seconds between exchanges with a settled neighbour
+_AGAIN = 2.0  # after one that was not finished
 _SOON = 3.0  # the longest wait before trying again one that answered lately, so that a healed cut is soon seen
 _LATELY = 600.0
 _SELDOM = 300.0  # the longest wait for the others
@@ -110,6 +111,8 @@ class _Neighbour:
     last_contact: int | None = None
     settled_at: int | None = None
     total: ExchangeReport = field(default_factory=ExchangeReport)
+    unfinished: bool = False
+    """Whether the last exchange left something over, such as what another neighbour was just sending."""
     trouble: Exception | None = None
     patience: float = _EVERY
 
@@ -413,6 +416,8 @@ class Spread:
             lately = neighbour.answered is not None and _moment() - neighbour.answered < _LATELY
             lately = lately and not isinstance(neighbour.trouble, PeerFault)
             return _wait_after(neighbour.failures, longest=_SOON if lately else _SELDOM)
+        if neighbour.unfinished:
+            return _AGAIN
         if neighbour.view.overflowed:
             neighbour.patience = min(neighbour.patience * 2, _RARELY)
         else:
@@ -436,6 +441,7 @@ class Spread:
                 self._fail(neighbour, error)
                 return
         await self._save(neighbour)
+        neighbour.unfinished = not report.settled
         self._note(neighbour, report)
 
     async def _over_a_link(self, neighbour: _Neighbour, work: Callable[[Link], Awaitable[T]]) -> T:

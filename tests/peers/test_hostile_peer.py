@@ -17,7 +17,7 @@ from meshrelay.core.envelope import SignedItem
 from meshrelay.core.reconcile import Keys
 from meshrelay.errors import PeerFault, PeerUnreachable
 from meshrelay.index import PeerView
-from meshrelay.peers import client, wire
+from meshrelay.peers import client, side, wire
 from meshrelay.peers.client import ExchangeReport, Link, exchange, meet
 from meshrelay.peers.link import LinkIdentity, open_identity
 from tests.peers.stations import Station, bulletin, bulletins
@@ -224,6 +224,32 @@ async def test_a_peer_that_stops_talking_is_given_up(
     with pytest.raises(PeerUnreachable, match="no answer in time"):
         await visit(station, liar)
     never.set()
+
+
+async def test_a_peer_that_names_everything_and_gives_nothing_keeps_nothing_out(
+    station: Station, liar: Liar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(side, "_EXPECTED", 0.3)
+    asked, never = asyncio.Event(), asyncio.Event()
+
+    async def stall(_: web.Request) -> web.Response:
+        asked.set()
+        await never.wait()
+        return web.Response()
+
+    liar.script["items"] = stall
+    stalled = asyncio.create_task(visit(station, liar))
+    async with asyncio.timeout(30), Station(tmp_path / "honest") as honest:
+        honest.holds(bulletins(40))
+        await asked.wait()
+        report = await station.visit(honest)
+        assert (report.received, report.settled) == (0, False)
+        while not (report := await station.visit(honest)).settled:
+            continue
+        assert report.received == 40
+    never.set()
+    stalled.cancel()
+    await asyncio.wait([stalled])
 
 
 async def test_a_peer_that_goes_on_for_ever_is_given_up(

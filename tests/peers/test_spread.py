@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import secrets
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from meshrelay.core.bulletin import Severity
 from meshrelay.local import KnownPeer
 from meshrelay.peers import spread as spread_module
+from meshrelay.peers import wire
 from meshrelay.peers.client import Link
 from meshrelay.peers.discovery import Discovery
 from meshrelay.peers.link import open_identity
@@ -146,6 +148,21 @@ async def test_a_visitor_is_dialled_back_and_pushed_to(stations: list[Station]) 
         news = bulletin(1)
         b.publishes(news)
         await a.has(news)
+
+
+async def test_several_neighbours_share_the_work_of_filling_an_empty_relay(stations: list[Station]) -> None:
+    a, b, c = stations
+    items = [bulletin(number, words=random.Random(number).randbytes(400).hex()) for number in range(900)]
+    a.knows(1)
+    b.holds(items)
+    c.holds(items)
+    async with asyncio.timeout(60), a.in_touch(b, c) as spread:
+        await a.has(*items)
+        await until_settled(spread, 2)
+        shares = [one.items_received for one in spread.status()]
+        bodies = sum(one.bytes_received for one in spread.status())
+    assert sum(shares) <= 900
+    assert bodies < 1.4 * len(wire.pack_items([item.data for item in items]))
 
 
 async def test_visitors_without_number_take_only_so_many_places(stations: list[Station], tmp_path: Path) -> None:
