@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from meshrelay.core.trust import Anchor, How
-from meshrelay.local import FORGET_PEERS_AFTER, KnownPeer, Local, Waiting
+from meshrelay.local import FORGET_PEERS_AFTER, Draft, Hidden, KnownPeer, Local, Planned, Waiting
 
 NOW = 1_760_000_000
 CLINIC, SCHOOL = b"c" * 32, b"s" * 32
@@ -50,6 +51,47 @@ def test_everything_is_still_there_after_a_restart(local: Local, path: Path) -> 
     assert again.blocked() == {SCHOOL}
     assert again.peers() == (peer,)
     assert again.fact("time") == b"\x01\x00"
+    again.close()
+
+
+def test_what_is_hidden_kept_back_drafted_and_planned_is_there_after_a_restart(local: Local, path: Path) -> None:
+    hidden = Hidden(CLINIC, NOW, "a hoax", NOW + 60, dropped=True)
+    local.hide(hidden)
+    local.keep_back(SCHOOL, until=NOW + 99)
+    local.save_draft(Draft("water", b"{}", NOW))
+    number = local.plan(Planned(NOW + 5, "me", b"payload", hide_source=True))
+    local.note_signed(number, CLINIC)
+    local.note_trouble(number, "no room", again=NOW + 9)
+    again = Local.open(path)
+    assert again.hidden() == (hidden,)
+    assert again.kept_back() == {SCHOOL: NOW + 99}
+    assert again.drafts() == (Draft("water", b"{}", NOW),)
+    assert again.planned() == (Planned(NOW + 5, "me", b"payload", True, number, CLINIC, "no room", NOW + 9),)
+    assert again.planned(due=NOW + 8) == ()
+    assert again.planned(due=NOW + 9, limit=1) == again.planned()
+    again.close()
+
+
+def test_what_was_dropped_stays_dropped_when_it_is_hidden_again(local: Local) -> None:
+    local.hide(Hidden(CLINIC, NOW, "a hoax", dropped=True))
+    local.hide(Hidden(CLINIC, NOW + 1, "still a hoax"))
+    assert local.hidden() == (Hidden(CLINIC, NOW, "still a hoax", dropped=True),)
+    assert local.unhide(CLINIC)
+    assert not local.unhide(CLINIC)
+    assert local.hidden() == ()
+
+
+def test_a_database_of_the_first_form_gets_the_newer_tables(local: Local, path: Path) -> None:
+    local.add_anchor(Anchor(CLINIC, "Clinic", NOW, How.DIGITS))
+    with sqlite3.connect(path) as database:
+        for table in ("hidden", "kept_back", "drafts", "planned"):
+            database.execute(f"DROP TABLE {table}")
+        database.execute("DELETE FROM _sqlite_migrations WHERE name = '_second'")
+    database.close()
+    again = Local.open(path)
+    again.hide(Hidden(SCHOOL, NOW))
+    assert [anchor.petname for anchor in again.anchors()] == ["Clinic"]
+    assert again.planned() == ()
     again.close()
 
 

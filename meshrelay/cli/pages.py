@@ -53,11 +53,12 @@ def drill(session: Session, state: str | None, as_json: bool) -> None:
     """
     words = session.words()
     with session.relay() as relay:
+        now = session.clock(relay).now
         if state == "on":
-            relay.start_drill(now=session.now)
+            relay.start_drill(now=now)
         elif state == "off":
             relay.end_drill()
-        until = relay.drill_until(session.now)
+        until = relay.drill_until(now)
     if as_json:
         print_json({"drill": until is not None, "until": stamp(until, words.tz) if until else None})
     elif until:

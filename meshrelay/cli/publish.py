@@ -174,7 +174,7 @@ def say(session: Session, relay: Relay, source: tuple[str, bytes] | None, flags:
         anew = anew and not layer.words(language)
     draft = forms.placed(base, settings.place, language=language)
     if target is None:
-        draft = _drilled(relay, draft, layers, now=session.now)
+        draft = _drilled(relay, draft, layers, now=session.clock(relay).now)
     _check(draft, now=now)
     chosen = target is not None or base.expires != now + forms.DEFAULT_LIFE or any(layer.expires for layer in layers)
     findings = _findings(session, relay, dataclasses.replace(draft, expires_assumed=not chosen))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -89,6 +92,26 @@ def test_in_drill_mode_a_bulletin_is_an_exercise_unless_it_is_said_to_be_none(te
     assert terminal.read("publish", "--update", before["id"], "--headline", "y")["cap_status"] == "Actual"
     terminal.do("drill", "off")
     assert terminal.read("publish", "--headline", "x")["cap_status"] == "Actual"
+
+
+def test_on_a_terminal_drill_mode_asks(terminal: Terminal) -> None:
+    terminal.do("drill", "on")
+    said = [ask_on_a_terminal(terminal, answer) for answer in (b"n\n", b"\n")]
+    assert [terminal.read("show", item)["cap_status"] for item in said] == ["Actual", "Exercise"]
+
+
+def ask_on_a_terminal(terminal: Terminal, answer: bytes) -> str:
+    """Publish with a terminal for stdin, on which this is typed; return the id."""
+    ours, theirs = os.openpty()
+    try:
+        os.write(ours, answer)
+        command = [sys.executable, "-m", "meshrelay", "--data", str(terminal.data), "publish", "--headline", "x"]
+        result = subprocess.run(command, stdin=theirs, capture_output=True, check=True, timeout=30)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert b"Is this an exercise?" in result.stderr
+    return result.stdout.decode().strip()
 
 
 # Drafts
