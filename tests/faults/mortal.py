@@ -25,6 +25,7 @@ from typing import Any
 from meshrelay import cli, relay
 from meshrelay.index import Index
 from meshrelay.keyring import Signer
+from meshrelay.local import Local
 from meshrelay.peers.client import Link
 from meshrelay.peers.side import OurSide
 from meshrelay.relay import Relay
@@ -44,6 +45,8 @@ STAGES: dict[str, tuple[Any, str]] = {
     "give": (Link, "give"),
     "index": (Index, "apply"),
     "search": (Store, "index_backlog"),
+    "note": (Local, "note_signed"),
+    "unplan": (Local, "unplan"),
 }
 """Named stages and the function that each is; beside them `begin` and `commit` of the store's transactions, and
 `acknowledge`, the writing to stdout."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import random
 import signal
 import sqlite3
@@ -11,11 +12,15 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from meshrelay.cli import main
 from meshrelay.core.admission import reopen
+from meshrelay.core.bulletin import Bulletin
 from meshrelay.core.envelope import SignedItem
 from meshrelay.store import Store
 from tests.processes import Process, made_items, run, sequence
@@ -137,6 +142,54 @@ def test_killed_while_its_first_key_is_made_it_makes_one_when_called_again(tmp_p
     code, said = publish(tmp_path / "data", "before:sign:1000")
     assert code == 0
     check_numbers(held(tmp_path / "data"), said)
+
+
+# What was planned
+
+PLANNED = [
+    "before:sign:1",
+    "after:sign:1",
+    "after:take:1",
+    "after:note:1",
+    "after:commit:1",
+    "after:put:1",
+    "after:unplan:1",
+]
+
+
+def plan_and_die(data: Path, moments: Sequence[str]) -> None:
+    """Plan a bulletin for each moment, at which the relay that publishes it dies."""
+    assert call(data, "key", "new").exit_code == 0
+    for moment in moments:
+        due = datetime.fromtimestamp(int(time.time()) + 2, UTC).isoformat()
+        planned = call(data, "publish", "--headline", moment, "--publish-at", due, "--expires", "6h")
+        assert planned.exit_code == 0, planned.output
+        relay = run(data, program=("-m", "tests.faults.mortal", moment))
+        assert relay.process.wait(timeout=30) == -signal.SIGKILL, f"{moment} was not met"
+    relay = run(data)
+    deadline = time.monotonic() + 30
+    while json.loads(call(data, "planned", "--json").stdout)["planned"]:
+        assert time.monotonic() < deadline, "something planned was not published"
+        time.sleep(0.1)
+    assert relay.stop() == 0
+    items = held(data)
+    check_numbers(items, [])
+    said = [item.body.texts[0].headline for item in items.values() if isinstance(item.body, Bulletin)]
+    assert sorted(said) == sorted(moments), "something planned came twice or not at all"
+
+
+def call(data: Path, *words: str) -> Result:
+    return CliRunner().invoke(main, ["--data", str(data), *words])
+
+
+def test_what_was_planned_is_published_once_though_the_relay_is_killed_meanwhile(tmp_path: Path) -> None:
+    plan_and_die(tmp_path / "data", ["after:note:1", "after:put:1"])
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3600)
+def test_what_was_planned_is_published_once_whenever_the_relay_is_killed(tmp_path: Path) -> None:
+    plan_and_die(tmp_path / "data", PLANNED)
 
 
 # Receiving and telling
