@@ -194,6 +194,8 @@ def say(session: Session, relay: Relay, source: tuple[str, bytes] | None, flags:
             print_json({"planned": number, "due": stamp(way.at, words.tz)})
         else:
             click.echo(f"Planned for {stamp(way.at, words.tz)}: `meshrelay planned remove {number}` strikes it.")
+        if relay.keyring.get(name).protected and not settings.passphrase_file:
+            note(f"The key {name} has a passphrase: the relay needs --passphrase-file, or the setting passphrase_file.")
         if folder.running(session.data) is None:
             note("No relay runs here now; the next one that does publishes it, late if need be.")
         if relay.keyring.get(name).protected and session.given_passphrase_file() is None:

@@ -170,12 +170,12 @@ def test_what_could_not_be_signed_then_is_not_planned(terminal: Terminal) -> Non
 
 
 def test_a_running_relay_publishes_in_time_and_the_next_start_what_was_missed(terminal: Terminal) -> None:
-    terminal.do("publish", "--headline", "missed", "--publish-at", soon(1), "--expires", "6h")
-    time.sleep(1.2)  # its time passes while no relay runs
+    terminal.do("publish", "--headline", "missed", "--publish-at", soon(3), "--expires", "6h")
+    time.sleep(3)  # its time passes while no relay runs
     relay = run(terminal.data)
     try:
         wait_for(terminal, {"missed"})
-        terminal.do("publish", "--headline", "in time", "--publish-at", soon(2), "--expires", "6h")
+        terminal.do("publish", "--headline", "in time", "--publish-at", soon(5), "--expires", "6h")
         assert [one["headline"] for one in terminal.read("planned")["planned"]] == ["in time"]
         wait_for(terminal, {"missed", "in time"})
         (found,) = [one for one in terminal.read("list")["bulletins"] if one["headline"] == "in time"]
@@ -184,6 +184,16 @@ def test_a_running_relay_publishes_in_time_and_the_next_start_what_was_missed(te
         assert terminal.read("planned") == {"planned": []}
     finally:
         assert relay.stop() == 0
+
+
+def test_a_plan_with_a_key_under_a_passphrase_says_what_the_relay_needs(terminal: Terminal, tmp_path: Path) -> None:
+    secret = tmp_path / "passphrase"
+    secret.write_text("correct horse battery staple\n", encoding="utf-8")
+    terminal.do("key", "new", "--protect", "--passphrase-file", str(secret))
+    plan = ["publish", "--headline", "sealed", "--publish-at", "2h"]
+    assert "has a passphrase" in terminal.call(*plan).stderr
+    terminal.do("config", "set", "passphrase_file", str(secret))
+    assert "has a passphrase" not in terminal.call(*plan).stderr
 
 
 def soon(seconds: int) -> str:
