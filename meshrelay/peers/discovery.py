@@ -99,20 +99,23 @@ class Discovery:
 
     async def run(self) -> None:
         """Announce and listen until cancelled; then say goodbye. No network is no error: it waits for one."""
+        before: frozenset[_Interface] = frozenset()
+        token = ""
         while True:
-            interfaces = _interfaces(self._only)
             try:
-                await self._on(interfaces)
-                self.trouble = None
-            except (OSError, RuntimeError, Error, TimeoutError) as error:
-                self.trouble = f"cannot listen for relays on this network: {error}"
+                interfaces = _interfaces(self._only)
+                # Another network is not told that this is the same relay; one more address is no other network.
+                token = token if before and before <= interfaces else secrets.token_hex(8)
+                before = interfaces
+                await self._on(interfaces, token)
+            except* (OSError, RuntimeError, Error, TimeoutError) as group:
+                self.trouble = f"cannot listen for relays on this network: {group.exceptions[0]}"
                 await asyncio.sleep(self._interval / 2)
 
-    async def _on(self, interfaces: frozenset[_Interface]) -> None:
+    async def _on(self, interfaces: frozenset[_Interface], token: str) -> None:
         """Announce and listen on these interfaces until they are no longer the ones there are."""
         if not interfaces:
             raise RuntimeError("there is no network interface with an address")
-        token = secrets.token_hex(8)
         info = AsyncServiceInfo(
             self._type,
             f"{token}.{self._type}",

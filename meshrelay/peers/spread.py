@@ -42,6 +42,7 @@ _VISITORS = 16  # of them, those that are known only because they came
 _FINDING = 32  # strangers being identified
 _DIALS = 8  # of them at a time
 _EXCHANGES = 4  # at a time
+_HOSTS = 16
 _ROUTES = 4  # addresses remembered of one neighbour
 _NAMES = 512  # instance names remembered
 
@@ -123,12 +124,13 @@ class _Neighbour:
         return "given" if self.given else next(way for way in _WAYS if way in ways)
 
     def add_route(self, route: _Route) -> bool:
-        """Put a route first; tell whether that is news."""
-        if self.routes and (self.routes[0].hosts, self.routes[0].port) == (route.hosts, route.port):
-            return False
-        known = [one for one in self.routes if (one.hosts, one.port) != (route.hosts, route.port)]
-        self.routes = [route, *known][:_ROUTES]
-        return True
+        """Put a route first; tell whether it leads anywhere new."""
+        same = [one for one in self.routes if one.port == route.port and not set(one.hosts).isdisjoint(route.hosts)]
+        hosts = dict.fromkeys([*route.hosts, *(host for one in same for host in one.hosts)])
+        how = min((one.how for one in [route, *same]), key=_WAYS.index)
+        merged = _Route(tuple(hosts)[:_HOSTS], route.port, how)
+        self.routes = [merged, *(one for one in self.routes if one not in same)][:_ROUTES]
+        return not same
 
 
 class Spread:

@@ -10,6 +10,7 @@ import pytest
 from zeroconf import DNSOutgoing, DNSPointer  # type: ignore[attr-defined]
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
+from meshrelay.peers import discovery as discovery_module
 from meshrelay.peers.discovery import Discovery, Sighting
 
 LOOPBACK = ("127.0.0.1",)
@@ -118,6 +119,30 @@ async def test_false_records_are_bounded_and_the_true_one_is_still_found(service
         assert all(sighting.addresses == ("127.0.0.1",) for sighting in seen)
     finally:
         await flood.async_close()
+
+
+async def test_a_network_that_fails_for_a_moment_is_listened_on_again(
+    service_type: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, looks = discovery_module._interfaces, 0
+
+    def failing(only: frozenset[str]) -> frozenset[discovery_module._Interface]:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            raise OSError("the network is gone")
+        return look(only)
+
+    monkeypatch.setattr(discovery_module, "_interfaces", failing)
+    monkeypatch.setattr(discovery_module, "_LOOK", 0.01)
+    one = discovery(4000, service_type, interval=0.2)
+    async with asyncio.timeout(20), running(one):
+        while one.trouble is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert "the network is gone" in one.trouble
+        async with running(discovery(4001, service_type)):
+            assert await ports(one, 1) == {4001}
+        assert one.trouble is None
 
 
 async def test_no_interface_is_said_and_no_error(service_type: str) -> None:

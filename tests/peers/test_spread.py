@@ -216,7 +216,7 @@ async def test_what_was_declined_is_fetched_once_the_block_is_lifted(stations: l
     b.holds([wanted])
     a.relay.local.block(wanted.author, now=0)
     a.relay.refresh()
-    async with asyncio.timeout(30), a.in_touch(b) as spread, b.in_touch():
+    async with asyncio.timeout(30), a.in_touch(b) as spread:
         await until_settled(spread, 1)
         assert wanted.key not in a.index.keys
         a.relay.local.unblock(wanted.author)
