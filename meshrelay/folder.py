@@ -141,11 +141,14 @@ def destroy(data: Path) -> tuple[Path, ...]:
 
 
 def leave(data: Path) -> tuple[Path, ...]:
-    """Remove the lock file and the folder itself when nothing is in it any more; return what others put there."""
-    (data / LOCK_FILE).unlink(missing_ok=True)
-    left = tuple(sorted(data.iterdir()))
+    """Remove the lock file, and the folder itself when nothing is in it any more; return what others put there.
+
+    The folder is still held, so that no relay that starts at this moment loses its lock.
+    """
+    _done(Path.unlink, data / LOCK_FILE)  # not on Windows, where an open file stays
+    left = tuple(path for path in sorted(data.iterdir()) if path.name != LOCK_FILE)
     if not left:
-        data.rmdir()
+        _done(Path.rmdir, data)
     return left
 
 

@@ -41,8 +41,8 @@ def test_nothing_of_a_relay_is_left_and_nothing_else_is_touched(tmp_path: Path) 
     assert folder.is_used(data)
     with folder.held(data):
         assert folder.destroy(data) == ()
-    assert [path for path in files if path.exists()] == []
-    assert folder.leave(data) == (data / "diary.txt", data / "store")
+        assert [path for path in files if path.exists()] == []
+        assert folder.leave(data) == (data / "diary.txt", data / "store")
     assert not folder.is_used(data)
 
 
@@ -51,7 +51,7 @@ def test_an_empty_folder_goes_too(tmp_path: Path) -> None:
     filled(data)
     with folder.held(data):
         folder.destroy(data)
-    assert folder.leave(data) == ()
+        assert folder.leave(data) == ()
     assert not data.exists()
 
 

@@ -136,7 +136,7 @@ def wipe(session: Session, yes_name: str | None) -> None:
         raise Refusal("that is not the name of the relay here; nothing has changed", hint="see `meshrelay status`")
     with _alone(data):
         left = folder.destroy(data)
-    others = folder.leave(data)
+        others = folder.leave(data)
     if left:
         listed = ", ".join(str(path) for path in left)
         raise Refusal(f"these could not be destroyed: {listed}", hint="destroy them, or the disk, by other means")

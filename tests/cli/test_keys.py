@@ -248,3 +248,23 @@ def test_the_code_on_the_sheet_is_the_revocation_and_the_page_loads_nothing(term
     letters = base64.b64encode((terminal.data / "keys" / "me.revocation").read_bytes()).decode()
     assert letters in page.replace("\n", "")
     assert segno.make(letters, error="m", micro=False).svg_inline(omitsize=True) in page
+
+
+def test_everything_about_keys_can_be_done_beside_a_running_relay(
+    terminal: Terminal, other: Terminal, secret: str, tmp_path: Path
+) -> None:
+    made = terminal.read("key", "new", "desk")
+    carried, sheet = str(tmp_path / "desk.key"), tmp_path / "sheet.html"
+    with running(terminal.data), running(other.data):
+        terminal.do("key", "export", "desk", carried, "--passphrase-file", secret)
+        terminal.do("key", "sheet", str(sheet), "desk")
+        terminal.do("key", "new", "field")
+        terminal.do("key", "default", "desk")
+        assert terminal.read("key", "show")["key"] == made["key"]
+        assert other.read("key", "import", carried, "--passphrase-file", secret)["key"] == made["key"]
+        there = other.do("publish", "--headline", "There", "--passphrase-file", secret)
+        terminal.do("import", "-", stdin=other.call("show", there, "--raw").stdout_bytes)
+        assert verdict_at(terminal, there) == "own"
+        assert stream_of(terminal, there) != stream_of(terminal, terminal.do("publish", "--headline", "Here"))
+        other.do("import", str(sheet))
+        assert "was revoked" in other.refuse("publish", "--headline", "x", "--passphrase-file", secret)
