@@ -14,7 +14,8 @@
         ├── NotFound
         ├── AlreadyRunning    another relay holds this data folder
         ├── StoreFull         no room on the disk or in max_store
-        ├── StoreUnusable     the store is damaged, of a newer version, or kept locked
+        ├── StoreUnusable     the store is of a newer version, kept locked, or
+        │   └── StoreDamaged  damaged: a running relay makes it anew
         └── KeyLocked         a key cannot be read or is held by another process for too long
 
 Wrong arguments from our own code are ValueError, broken promises inside are RuntimeError: those are bugs.
@@ -104,6 +105,10 @@ class StoreFull(Refusal):
 
 class StoreUnusable(Refusal):
     """The store is damaged, was made by a newer version, or another process keeps it locked."""
+
+
+class StoreDamaged(StoreUnusable):
+    """The store's file is damaged beyond single items."""
 
 
 class KeyLocked(Refusal):

@@ -8,9 +8,10 @@ from __future__ import annotations
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
-from meshrelay.errors import StoreUnusable
+from meshrelay.errors import StoreDamaged, StoreUnusable
 
 PAGE_SIZE = 4096
+DAMAGED_HINT = "start the relay: it keeps what is whole and fetches the rest from other relays"
 
 items = Migrations("meshrelay-items")
 
@@ -71,7 +72,7 @@ _FIRST = (
 def bring_up(db: sqlite_utils.Database) -> None:
     """Take the steps that the database has not taken yet.
 
-    Raises StoreUnusable when it is ahead of this version, or when its tables are not what the steps lead to.
+    Raises StoreUnusable when it is ahead of this version, StoreDamaged when its tables are not what the steps lead to.
     """
     # Asked in plain SQL, whose errors have a name: on a damaged file the library's own question raises KeyError.
     exists = db.conn.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (items.migrations_table,)).fetchone()
@@ -88,9 +89,7 @@ def bring_up(db: sqlite_utils.Database) -> None:
         items.apply(db)
     # A flipped bit in the text of a table's definition changes what every row of it means.
     if not _definitions(pattern) <= _definitions(db):
-        raise StoreUnusable(
-            "the store is damaged: its tables are not what they were", hint="move its file away; a new one fills up"
-        )
+        raise StoreDamaged("the store is damaged: its tables are not what they were", hint=DAMAGED_HINT)
 
 
 def _definitions(db: sqlite_utils.Database) -> set[tuple[str, str]]:

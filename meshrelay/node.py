@@ -31,7 +31,7 @@ from aiohttp import web
 from meshrelay import folder
 from meshrelay.core.clock import Clock, Evidence, tell
 from meshrelay.core.envelope import ItemClass
-from meshrelay.errors import Refusal, StoreFull, StoreUnusable
+from meshrelay.errors import Refusal, StoreDamaged, StoreFull, StoreUnusable
 from meshrelay.folder import Running
 from meshrelay.index import Index
 from meshrelay.keyring import Keyring, from_file
@@ -63,6 +63,8 @@ DUE_LOOK_EVERY = 1.0
 """Seconds between two looks whether something planned or kept back is due."""
 KEPT_BACK = range(60, MOST_KEPT_BACK + 1)
 """Seconds, of which one is drawn for each time that own items are to be kept from other relays."""
+REBUILD_EVERY = 60.0
+"""A store is made anew no more often than this."""
 ROOM_LOOK_EVERY = 10.0
 """Seconds between two looks whether there is room; commands that publish find what is kept spare."""
 FULL_LOOK_EVERY = 1.0
@@ -87,6 +89,8 @@ class Node:
         self._time = clock
         self._stack = AsyncExitStack()
         self._wake = asyncio.Event()
+        self._damaged = False
+        self._rebuilt: float | None = None
         self._unsearched = asyncio.Event()
         self._vouched = False
         self._saved = 0
@@ -152,12 +156,19 @@ class Node:
 
     async def read(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `function` on a reader thread."""
-        return await self._loop.run_in_executor(self._readers, lambda: function(*args, **kwargs))
+        try:
+            return await self._loop.run_in_executor(self._readers, lambda: function(*args, **kwargs))
+        except StoreDamaged:
+            self._damaged = True
+            raise
 
     async def write(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `function` on the one thread that writes, then see what has changed."""
         try:
             return await self._loop.run_in_executor(self._writer, lambda: function(*args, **kwargs))
+        except StoreDamaged:
+            self._damaged = True
+            raise
         finally:
             self._wake.set()
 
@@ -210,7 +221,7 @@ class Node:
     def _open_relay(self) -> None:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="reader")
-        store = Store.open(self.settings.store_path, max_bytes=self.settings.store_bytes)
+        store = self._open_store()
         keyring = Keyring(self.settings.keys_dir, passphrase=from_file(self.settings.passphrase_file))
         self.relay = Relay(store, Local.open(self.settings.local_path), keyring, keeper=True)
         # Undone last to first: the threads end before the databases under them close.
@@ -223,6 +234,21 @@ class Node:
         self.index.apply(self.relay.withheld())
         self._note_kept_back(self.relay.kept_back)
         self._usage = store.usage()
+
+    def _open_store(self) -> Store:
+        path, size = self.settings.store_path, self.settings.store_bytes
+        try:
+            store = Store.open(path, max_bytes=size)
+        except StoreDamaged as error:
+            log.error("%s; it is made anew", error)
+            return Store.rescue(path, max_bytes=size)
+        try:
+            # What a start needs; the whole file is looked over in the background.
+            store.keys(), store.usage(), store.statements()
+        except StoreDamaged as error:
+            log.error("%s; it is made anew", error)
+            store.rebuild()
+        return store
 
     async def _compose(self, token: str) -> None:
         discovery = None
@@ -289,6 +315,9 @@ class Node:
         trouble = ""
         while True:
             try:
+                if self._damaged:
+                    await self._rebuild()
+                    seen = None
                 # A few microseconds each; they are not worth a thread.
                 version = self.relay.store.data_version()
                 if version != seen:
@@ -301,16 +330,26 @@ class Node:
                     self._announce(())
                     facts = found
                 trouble = ""
-            except StoreUnusable as error:
+            except (StoreFull, StoreUnusable) as error:
                 # Pages and exchanges go on with what can still be read; the next look tries again.
+                self._damaged |= isinstance(error, StoreDamaged)
                 if str(error) != trouble:
-                    log.error("%s; %s", error, error.hint)
+                    log.error("%s", error)
                 trouble = str(error)
             # Not wait_for, which forgets that it was cancelled when the event is set at the same moment (Python 3.11).
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY):
                     await self._wake.wait()
             self._wake.clear()
+
+    async def _rebuild(self) -> None:
+        """Make the store anew, once in a while: what is whole stays, and other relays have the rest."""
+        if self._rebuilt is not None and self._loop.time() < self._rebuilt + REBUILD_EVERY:
+            return
+        self._rebuilt = self._loop.time()
+        log.error("the store is damaged; it is made anew with all that is whole")
+        await self._loop.run_in_executor(self._writer, self.relay.store.rebuild)
+        self._damaged = False
 
     async def _catch_up(self) -> None:
         store = self.relay.store
@@ -396,12 +435,13 @@ class Node:
                 while await self._loop.run_in_executor(self._writer, self.relay.store.index_backlog, SEARCH_CHUNK):
                     continue
             except (StoreFull, StoreUnusable) as error:
+                self._damaged |= isinstance(error, StoreDamaged)
                 log.warning("new bulletins cannot be made searchable now: %s", error)  # the next change tries again
 
     async def _keep_house(self) -> None:
         """Look after what nobody asks for: what has had its time, what is damaged, whether there is room."""
         place: str | None = None
-        due = 0.0
+        due, trouble = 0.0, ""
         while True:
             try:
                 await self._make_room()
@@ -411,8 +451,13 @@ class Node:
                     await self.write(self.relay.save_time, self.clock())
                     await self.write(self.relay.local.forget_peers, now=self.clock().now)
                     place = await self.read(self.relay.store.scrub, after=place)
+                    if place is None:
+                        await self.read(self.relay.store.look_over)
+                trouble = ""
             except (StoreFull, StoreUnusable) as error:
-                log.warning("the house cannot be kept now: %s", error)
+                if str(error) != trouble:
+                    log.warning("the house cannot be kept now: %s", error)
+                trouble = str(error)
             await asyncio.sleep(FULL_LOOK_EVERY if self.relay.room.full else ROOM_LOOK_EVERY)
 
     async def _make_room(self) -> None:

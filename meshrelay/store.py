@@ -33,11 +33,11 @@ import sqlite_utils
 
 from meshrelay import migrations
 from meshrelay.core import order
-from meshrelay.core.admission import reopen
+from meshrelay.core.admission import admit, reopen
 from meshrelay.core.bulletin import ACTS_FOR, Bulletin, MsgType, Severity, Urgency
 from meshrelay.core.envelope import KEY_SIZE, Header, Kind, SignedItem
 from meshrelay.core.quota import Share
-from meshrelay.errors import InvalidItem, MeshrelayError, NotFound, StoreFull, StoreUnusable
+from meshrelay.errors import InvalidItem, MeshrelayError, NotFound, StoreDamaged, StoreFull, StoreUnusable
 
 ROWS_AT_ONCE = 250
 """Rows a transaction, so that no other writer and no reader of fresh data waits for long."""
@@ -152,7 +152,7 @@ class Store:
         `max_bytes` caps its file: without it, the smaller of MAX_BYTES and a tenth of the disk. A file that is larger
         already keeps what it has and takes no more.
 
-        Raises StoreUnusable when the file is not a store, damaged, or of a newer version.
+        Raises StoreUnusable when the file is of a newer version, StoreDamaged when it is damaged or no store.
         """
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600)
@@ -160,6 +160,44 @@ class Store:
         with filelock.FileLock(path.with_name(path.name + ".lock"), mode=0o600), _named_errors():
             _prepare(path)
         return cls(path, max_bytes=max_bytes or min(MAX_BYTES, shutil.disk_usage(path).total // 10))
+
+    @classmethod
+    def rescue(cls, path: Path, *, max_bytes: int | None = None) -> Store:
+        """Open a store in place of one that cannot be opened, with what is whole of it; see :meth:`rebuild`."""
+        aside = _set_aside(path)
+        store = cls.open(path, max_bytes=max_bytes)
+        store._take_over(aside)
+        return store
+
+    def rebuild(self) -> None:
+        """Set the damaged file aside, begin a new one, and take over every item that is whole.
+
+        Cursors end. The old file is deleted when all of it could be read; otherwise it stays until the next time.
+        """
+        with self._write_lock, self._watch_lock:
+            self._check_open()
+            aside = _set_aside(self._path)
+            try:
+                with filelock.FileLock(self._path.with_name(self._path.name + ".lock"), mode=0o600), _named_errors():
+                    _prepare(self._path)
+                    writer, watcher = self._connect_writer(), self._connect()
+            except (StoreFull, StoreUnusable):
+                _move(aside, self._path)
+                raise
+            for connection in (*self._readers, self._watcher, self._writer):
+                connection.close()
+            self._readers = deque()  # whoever reads at this moment closes its own
+            self._writer, self._watcher = writer, watcher
+        self._take_over(aside)
+
+    def look_over(self) -> None:
+        """Raise StoreDamaged where the file is damaged beyond single items, which :meth:`scrub` finds."""
+        with self._reading() as db:
+            (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise _damaged(str(found).replace("\n", " "))
+        self.shares(())
+        self.keys()
 
     def close(self) -> None:
         """Close the store; no call may be under way in another thread."""
@@ -389,10 +427,10 @@ class Store:
         found = dict[bytes, Share]()
         with self._reading() as db:
             pages, free = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count"))
-            total = Share(*db.execute("SELECT items, bytes FROM state").fetchone())
+            total = _share(*db.execute("SELECT items, bytes FROM state").fetchone())
             for batch in _chunks(keys):
                 rows = db.execute(f"SELECT key, items, bytes FROM authors WHERE key IN ({_marks(batch)})", batch)
-                found |= {key: Share(items, size) for key, items, size in rows}
+                found |= {key: _share(items, size) for key, items, size in rows}
         return Shares((pages - free) * migrations.PAGE_SIZE, pages * migrations.PAGE_SIZE, total, found)
 
     def heaviest(self, *, but: Collection[bytes], limit: int) -> dict[bytes, Share]:
@@ -405,7 +443,7 @@ class Store:
                 if len(found) == limit:
                     break
                 if key not in but:
-                    found[key] = Share(items, size)
+                    found[key] = _share(items, size)
         return found
 
     def expendable(self, author: bytes, *, now: int, limit: int, statements: bool) -> tuple[Header, ...]:
@@ -620,15 +658,19 @@ class Store:
     @contextmanager
     def _pooled(self) -> Iterator[sqlite3.Connection]:
         self._check_open()
+        readers = self._readers
         try:
-            db = self._readers.pop()
+            db = readers.pop()
         except IndexError:
             db = self._connect()
             db.execute("PRAGMA query_only = ON")
         try:
             yield db
         finally:
-            self._readers.append(db)
+            if readers is self._readers:
+                readers.append(db)
+            else:
+                db.close()
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -649,6 +691,27 @@ class Store:
             except InvalidItem:
                 texts[item] = ""  # of a form that this version reads no more
         return [(n, texts[item]) for n, item in rows if item in texts]
+
+    def _take_over(self, aside: Path) -> None:
+        whole = True
+        for part in _salvaged(aside):
+            if part is None:
+                whole = False
+                continue
+            items = list[SignedItem]()
+            received = 0
+            for data, came in part:
+                try:
+                    items.append(admit(data))
+                except InvalidItem:
+                    whole = False
+                    continue
+                received = max(received, came if isinstance(came, int) else items[-1].header.sent)
+            with suppress(StoreFull):
+                self.put_many(items, received=received)
+        if whole:
+            for one in _beside(aside):
+                one.unlink(missing_ok=True)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -671,6 +734,51 @@ class Store:
             # Reading goes on when damage cannot be cleared away now (the disk is full); it is met again.
             with suppress(StoreFull, StoreUnusable), self._writing() as db:
                 _clear_away(db, numbers)
+
+
+def _beside(path: Path) -> tuple[Path, ...]:
+    return tuple(path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm"))
+
+
+def _set_aside(path: Path) -> Path:
+    aside = path.with_name(path.name + ".damaged")
+    _move(path, aside)
+    return aside
+
+
+def _move(path: Path, to: Path) -> None:
+    for old, new in zip(_beside(path), _beside(to), strict=True):
+        new.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            old.rename(new)
+
+
+def _salvaged(path: Path) -> Iterator[list[tuple[bytes, object]] | None]:
+    """Yield what can still be read of a damaged file: envelopes, and when they came; None for what cannot."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.text_factory = _text
+        reached, step = -1, 1
+        while step < 1 << 62:
+            try:
+                rows = db.execute(
+                    "SELECT e.n, e.data, i.received FROM envelopes e LEFT JOIN items i USING (n)"
+                    " WHERE e.n > ? ORDER BY e.n LIMIT 100",
+                    (reached,),
+                ).fetchall()
+            except (sqlite3.DatabaseError, UnicodeDecodeError):
+                # One by one across the hole, then in longer and longer leaps.
+                yield None
+                for n in range(reached + 1, reached + 101 if step == 1 else reached + 1):
+                    with suppress(sqlite3.DatabaseError, UnicodeDecodeError):
+                        found = db.execute("SELECT data FROM envelopes WHERE n = ?", (n,)).fetchone()
+                        if found and isinstance(found[0], bytes):
+                            yield [(found[0], None)]
+                reached, step = reached + (100 if step == 1 else step), step * 2
+                continue
+            if not rows:
+                return
+            yield [(data, came) for _, data, came in rows if isinstance(data, bytes)]
+            reached, step = rows[-1][0], 1
 
 
 def _prepare(path: Path) -> None:
@@ -893,6 +1001,13 @@ def _remove(db: sqlite3.Connection, ids: Sequence[bytes]) -> int:
     db.execute("DELETE FROM removals WHERE n < ?", (sequence - REMEMBERED,))
     db.execute("UPDATE state SET sequence = ?", (sequence,))
     return len(rows)
+
+
+def _share(items: object, size: object) -> Share:
+    """Return a share as counted; damage changes types as well, and is counted anew at the end of scrubbing."""
+    if isinstance(items, int) and isinstance(size, int) and items >= 0 and size >= 0:
+        return Share(items, size)
+    return Share()
 
 
 def _is_whole(item: object, digest: object, data: object) -> bool:
@@ -1151,7 +1266,5 @@ def _named(error: sqlite3.DatabaseError) -> MeshrelayError:
     return StoreUnusable(f"the store cannot be used: {error}", hint="see that its folder can be read and written")
 
 
-def _damaged(how: str) -> StoreUnusable:
-    return StoreUnusable(
-        f"the store is damaged: {how}", hint="move its file away; a new one fills up from other relays"
-    )
+def _damaged(how: str) -> StoreDamaged:
+    return StoreDamaged(f"the store is damaged: {how}", hint=migrations.DAMAGED_HINT)

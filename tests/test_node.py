@@ -256,3 +256,20 @@ async def test_a_clock_that_jumps_ahead_and_back_loses_nothing(tmp_path: Path) -
         assert len(document["bulletins"]) == 8
     finally:
         await node.stop()
+
+
+async def test_a_store_that_cannot_be_used_for_a_while_ends_no_task(
+    start: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    node = await start()
+    file = tmp_path / "data" / "store.db"
+    other = Store.open(file)
+    with contextlib.closing(sqlite3.connect(file)) as db, db:
+        db.execute("ALTER TABLE state RENAME TO elsewhere")
+    await until(lambda: "no such table: state" in caplog.text)
+    with contextlib.closing(sqlite3.connect(file)) as db, db:
+        db.execute("ALTER TABLE elsewhere RENAME TO state")
+    (item,) = made_items(1, now=NOW)
+    other.put_many([item], received=NOW)
+    other.close()
+    await until(lambda: item.key in node.index.keys)

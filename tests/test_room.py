@@ -15,7 +15,7 @@ from meshrelay.core.bulletin import ACTS_FOR, Bulletin, MsgType, Severity, Text
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.quota import LEAST_ITEMS, MOST_ITEMS, worth
 from meshrelay.core.trust import Anchor
-from meshrelay.errors import StoreFull
+from meshrelay.errors import StoreDamaged, StoreFull
 from meshrelay.keyring import Keyring
 from meshrelay.local import Local
 from meshrelay.relay import UNSIGNED, Outcome, Receipt, Relay
@@ -292,3 +292,75 @@ def test_a_disk_that_takes_no_more_costs_nothing_known_and_is_noticed_to_have_ro
         check=False,
     )
     assert done.stdout == "done\n", done.stderr
+
+
+# A damaged file
+
+
+def test_a_store_made_anew_keeps_what_is_whole_and_its_readers(relay: Relay) -> None:
+    items = [*said(Author(1), 30), Author(2).revokes_itself()]
+    receive(relay, items)
+    store = relay.store
+    _, cursor = store.keys()
+    store._writer.execute("UPDATE envelopes SET data = zeroblob(9) WHERE n = 3")
+    store.rebuild()
+    assert held(relay, items) == {item.id for item in items} - {items[2].id}
+    assert store.get_many([items[5].id]) == {items[5].id: items[5].data}
+    assert store.headers([items[5].id])[items[5].id].received == NOON
+    assert store.changes(cursor).reset
+    assert receive(relay, items[2:3]) == [Outcome.NEW]
+    assert store.path.with_name("store.db.damaged").exists()
+    store.rebuild()
+    assert held(relay, items) == {item.id for item in items}
+    assert not store.path.with_name("store.db.damaged").exists()
+
+
+def test_holes_in_a_file_cost_what_was_in_them_alone(relay: Relay) -> None:
+    items = said(Author(1), 150)
+    receive(relay, items)
+    relay.store.shrink()
+    path = relay.store.path
+    data = bytearray(path.read_bytes())
+    pages = range(0, len(data), 4096)
+    # Leaf pages of the envelopes' table begin so, and hold the text of the bulletins.
+    leaves = [at for at in pages if data[at] == 13 and data[at : at + 4096].count(b"dddddddd") > 50]
+    for at in leaves[5:8]:
+        data[at : at + 8] = b"\xff" * 8
+    path.write_bytes(data)
+    relay.store.rebuild()
+    assert 120 < len(held(relay, items)) < 150
+
+
+def test_a_file_that_cannot_be_opened_makes_way_for_a_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    path.write_bytes(b"no database" * 1000)
+    with pytest.raises(StoreDamaged):
+        Store.open(path)
+    store = Store.rescue(path)
+    assert store.usage().items == 0
+    store.close()
+    assert (tmp_path / "store.db.damaged").read_bytes() == b"no database" * 1000
+
+
+# What is taken back
+
+
+def test_what_was_taken_back_is_listed_as_long_as_something_ends_it(relay: Relay) -> None:
+    author, stranger = Author(1), Author(2)
+    one, other, third = author.says("one"), author.says("other"), author.says("third")
+    cancel = author.says(msg_type=MsgType.CANCEL, acts_on=[one.id, other.id, bytes(32)])
+    again = author.says(msg_type=MsgType.UPDATE, acts_on=[other.id])
+    theirs = stranger.says(msg_type=MsgType.CANCEL, acts_on=[third.id])
+
+    def listed() -> set[bytes]:
+        page = relay.store.page(order="newest", limit=50, acted_on=True)
+        return {held.header.id for held in page.rows}
+
+    receive(relay, [cancel, theirs, one])
+    assert listed() == {one.id}
+    receive(relay, [other, third, again])
+    assert listed() == {one.id, other.id}
+    relay.store.remove([cancel.id])
+    assert listed() == {other.id}
+    relay.store.remove([again.id])
+    assert listed() == set()
