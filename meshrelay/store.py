@@ -635,6 +635,8 @@ class Store:
     def _connect_writer(self) -> sqlite3.Connection:
         db = self._connect()
         db.execute("PRAGMA synchronous = FULL")
+        # What a statement may have to undo goes to files elsewhere on the disk otherwise, ten times what it stores.
+        db.execute("PRAGMA temp_store = MEMORY")
         db.execute(f"PRAGMA wal_autocheckpoint = {self._wal_pages}")
         db.execute(f"PRAGMA journal_size_limit = {self._wal_pages * migrations.PAGE_SIZE}")
         db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
