@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import ssl
 import zlib
 from collections.abc import AsyncIterator
@@ -171,6 +172,40 @@ async def test_a_batch_that_is_asked_for_stays_within_a_mebibyte(
 def long_words(number: int) -> str:
     """Return words that do not shrink much."""
     return random.Random(number).randbytes(7_000).hex()
+
+
+NONSENSE = [
+    b"\r\n\r\n",
+    b"GET\r\n\r\n",
+    b"POST /mesh/v1/hello HTTP/9.9\r\n\r\n",
+    b"POST /mesh/v1/hello HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+    b"POST /mesh/v1/hello HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",
+    b"POST /mesh/v1/hello HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
+    b"POST /mesh/v1/hello HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    b"POST /mesh/v1/hello HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n",
+    b"POST /mesh/v1/hello HTTP/1.1\r\nHost: x\r\nExpect: everything\r\nContent-Length: 0\r\n\r\n",
+    b"POST /mesh/v1/hello HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: upgrade\r\nContent-Length: 0\r\n\r\n",
+    b"POST /mesh/v1/hello HTTP/1.1\r\nHost: x\r\nContent-Type: \xff;\x00\r\nContent-Length: 0\r\n\r\n",
+    b"PUT /mesh/v1/items HTTP/1.1\r\nHost: x\r\nContent-Type: ;;;=\r\nContent-Length: 0\r\n\r\n",
+    b"POST //\x00/../%zz HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+    b"POST http://[::1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+    b"CONNECT a:1 HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"POST /mesh/v1/hello HTTP/1.1\r\n" + b"a: b\r\n" * 5000 + b"\r\n",
+    b"POST /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("sent", NONSENSE, ids=range(len(NONSENSE)))
+async def test_nonsense_for_http_is_no_error_of_ours(
+    station: Station, identity: LinkIdentity, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    await station.reopen_with(monkeypatch, _IDLE=0.2, _BODY_FIRST=0.2)
+    reader, writer = await raw(station, identity)
+    writer.write(sent)
+    async with asyncio.timeout(10):
+        answer = await closed(reader)
+    writer.close()
+    assert not answer or re.match(rb"HTTP/1\.[01] 4\d\d ", answer), answer[:200]
 
 
 # Time and numbers
