@@ -198,8 +198,6 @@ def say(session: Session, relay: Relay, source: tuple[str, bytes] | None, flags:
             note(f"The key {name} has a passphrase: the relay needs --passphrase-file, or the setting passphrase_file.")
         if folder.running(session.data) is None:
             note("No relay runs here now; the next one that does publishes it, late if need be.")
-        if relay.keyring.get(name).protected and session.given_passphrase_file() is None:
-            note(f"The key {name} needs its passphrase: the relay has to be run with --passphrase-file by then.")
         return 0
     back_until = None
     if way.hide_source:

@@ -80,7 +80,7 @@ def test_a_running_relay_signs_what_was_planned_when_it_has_the_passphrase(
     terminal.do("key", "new", "--protect", "--passphrase-file", secret)
     at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
     result = terminal.call("publish", "--headline", "x", "--publish-at", at.isoformat(), "--expires", "6h")
-    assert "has to be run with --passphrase-file" in result.stderr
+    assert "the relay needs --passphrase-file" in result.stderr
     with running(terminal.data):
         until(lambda: "needs its passphrase" in terminal.do("planned"))
         assert terminal.read("list")["bulletins"] == []
