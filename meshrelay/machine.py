@@ -6,7 +6,6 @@ Not here: what follows from it (sealing.py, core.clock).
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import os
 import sys
 
@@ -26,6 +25,6 @@ def clock_is_synchronised() -> bool:
     """Tell whether the kernel says that its clock is disciplined (adjtimex(2)); False where it cannot be asked."""
     if sys.platform != "linux":
         return False
-    libc = ctypes.CDLL(ctypes.util.find_library("c") or "libc.so.6", use_errno=True)
-    state: int = libc.adjtimex(ctypes.create_string_buffer(_TIMEX_SIZE))
+    # What this process is linked with: looking for the C library by name would start other programs, each time.
+    state: int = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(_TIMEX_SIZE))
     return 0 <= state < _UNSYNCHRONISED
