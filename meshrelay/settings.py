@@ -10,6 +10,7 @@ Not here: what the operator decided about keys and peers (local.py).
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import json
 import os
 import re
@@ -127,7 +128,9 @@ def load(
         word = (environment or {}).get(ENVIRONMENT_PREFIX + key.upper())
         if word is not None:
             values[key] = parse(key, word, source=f"environment variable {ENVIRONMENT_PREFIX}{key.upper()}")
-    values |= {key: value for key, value in (flags or {}).items() if value not in (None, ())}
+    given = {key: value for key, value in (flags or {}).items() if value not in (None, ())}
+    for key, value in given.items():
+        values[key] = _checked(key, list(value) if isinstance(value, tuple) else value, f"--{key}")
     return Settings(data, **values)
 
 
@@ -138,7 +141,7 @@ def parse(key: str, word: str, *, source: str) -> Any:
         truth = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(word.lower())
         return _checked(key, word if truth is None else truth, source)
     if isinstance(default, tuple):
-        return tuple(part.strip() for part in word.split(",") if part.strip())
+        return _checked(key, [part.strip() for part in word.split(",") if part.strip()], source)
     return _checked(key, word, source)
 
 
@@ -185,6 +188,8 @@ def _read_file(path: Path) -> dict[str, Any]:
 def _checked(key: str, value: Any, source: str) -> Any:
     default = KEYS[key].default
     if isinstance(default, tuple) and isinstance(value, list) and all(isinstance(part, str) for part in value):
+        if key == "interface" and (strange := [part for part in value if not _is_literal(part)]):
+            raise Refusal(f"{source}: {strange[0]!r} is not an address", hint="write it as 192.168.1.23 or fe80::1")
         return tuple(value)
     if type(value) is not type(default):
         wanted = {bool: "true or false", str: "text", tuple: "a list of texts"}[type(default)]
@@ -196,7 +201,32 @@ def _checked(key: str, value: Any, source: str) -> Any:
             raise Refusal(f"{source}: max_store: {error}", hint="write it as 500M or 8G") from error
     if key in _CHOICES and value not in _CHOICES[key]:
         raise Refusal(f"{source}: {key} cannot be {value!r}", hint=f"choose one of {', '.join(_CHOICES[key])}")
+    if key == "desk" and value and not _is_loopback(str(value)):
+        raise Refusal(
+            f"{source}: {value} is open to others, and the desk is for this computer alone",
+            hint="leave it on localhost, such as localhost:8081",
+        )
     return value
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        host, _ = split_address(address, default_host="", default_port=0)
+    except ValueError:
+        # Whoever opens it says what is wrong with the port.
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in ("localhost", "localhost.")
+
+
+def _is_literal(address: str) -> bool:
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return True
 
 
 def _toml(value: Any) -> str:

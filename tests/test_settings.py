@@ -63,7 +63,7 @@ def test_a_word_stands_for_a_value(key: str, word: str, value: object) -> None:
     assert parse(key, word, source="a test") == value
 
 
-@pytest.mark.parametrize(("key", "word"), [("private", "perhaps"), ("unknown_senders", "burn")])
+@pytest.mark.parametrize(("key", "word"), [("private", "perhaps"), ("unknown_senders", "burn"), ("interface", "wlan0")])
 def test_a_word_that_stands_for_nothing_is_refused_with_its_source(key: str, word: str) -> None:
     with pytest.raises(Refusal, match="the environment") as refusal:
         parse(key, word, source="the environment")
@@ -101,6 +101,19 @@ def test_saving_changes_one_key_and_keeps_the_others(tmp_path: Path) -> None:
     assert load(tmp_path) == Settings(tmp_path, name="School", languages=("kk", "ru"), private=True)
     save(tmp_path, {"name": None})
     assert tomllib.loads((tmp_path / "settings.toml").read_text()) == {"languages": ["kk", "ru"], "private": True}
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:8081", "*:8081", ":8081", "192.168.1.5", "[::]:8081", "desk.lan:8081"])
+def test_the_desk_is_for_this_computer_alone(tmp_path: Path, address: str) -> None:
+    with pytest.raises(Refusal, match="open to others"):
+        load(tmp_path, flags={"desk": address})
+    with pytest.raises(Refusal, match="open to others"):
+        parse("desk", address, source="the environment")
+
+
+@pytest.mark.parametrize("address", ["", "localhost:9091", "127.0.0.1:0", "[::1]:8081"])
+def test_the_desk_may_be_at_any_loopback_address(tmp_path: Path, address: str) -> None:
+    assert load(tmp_path, flags={"desk": address}).desk == address
 
 
 @pytest.mark.parametrize("changes", [{"private": "yes"}, {"unknown_senders": "burn"}, {"languages": "kk"}])

@@ -40,7 +40,8 @@ class PeerAddress:
                 hint="write meshrelay://HOST:PORT or meshrelay://HOST:PORT#RELAYID",
             )
         relay_id = bytes.fromhex(match["id"]) if match["id"] else None
-        return cls(match["host"].strip("[]"), port, relay_id)
+        # A URI proper writes the % of a zone as %25, which no socket takes.
+        return cls(match["host"].strip("[]").replace("%25", "%", 1), port, relay_id)
 
     def __str__(self) -> str:
         pin = f"#{self.relay_id.hex()}" if self.relay_id is not None else ""

@@ -17,6 +17,7 @@ OTHERS = {
     "reader": ("*:9090", "*:9090"),
     "peers": ("*:9443", "*:9443"),
     "desk": ("localhost:9091", "localhost:9091"),
+    "interface": ("192.168.1.5,10.0.0.5", ["192.168.1.5", "10.0.0.5"]),
     "peer": ("meshrelay://192.168.1.40:8443", ["meshrelay://192.168.1.40:8443"]),
     "unknown_senders": ("hide", "hide"),
     "max_store": ("500M", "500M"),

@@ -18,6 +18,7 @@ ID = bytes(range(32))
         (" meshrelay://clinic.lan:9000/ ", PeerAddress("clinic.lan", 9000)),
         (f"meshrelay://10.0.0.1:1#{ID.hex()}", PeerAddress("10.0.0.1", 1, ID)),
         ("meshrelay://[fe80::1%eth0]:8443", PeerAddress("fe80::1%eth0", 8443)),
+        ("meshrelay://[fe80::1%25eth0]:8443", PeerAddress("fe80::1%eth0", 8443)),
         (f"meshrelay://[2001:db8::7]:65535#{ID.hex().upper()}", PeerAddress("2001:db8::7", 65535, ID)),
     ],
 )
