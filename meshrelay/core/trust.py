@@ -170,7 +170,8 @@ def verdict(header: Header, acts: Iterable[Header], trust: TrustView, clock: Clo
         drill=header.drill,
         known=author in (Author.OWN, Author.ANCHORED),
         anchor=trust.anchors.get(header.author),
-        petname=trust.petname(header.author),
+        # What a key of our own is called here is for nobody else; while it holds, the relay's name stands for it.
+        petname="" if author is Author.REVOKED and header.author in trust.own else trust.petname(header.author),
         by=by,
     )
 

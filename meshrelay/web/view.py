@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
@@ -19,7 +19,7 @@ from meshrelay.core.keys import digits
 from meshrelay.core.trust import Author
 from meshrelay.relay import LIVE, TAKEN_BACK, Shown
 from meshrelay.web.shape import Map, draw
-from meshrelay.words import Part, Said, Sort, Words, direction
+from meshrelay.words import Part, Said, Sort, Words, direction, visible
 from meshrelay.words.times import stamp
 
 _ALARMS = {
@@ -28,7 +28,8 @@ _ALARMS = {
     Severity.MODERATE: "moderate",
     Severity.MINOR: "minor",
 }
-_MAX_LIST_TEXT = 700
+_MAX_LIST_TEXT, _MAX_LIST_TITLE, _MAX_LIST_PLACE, _MAX_LIST_PLACES = 700, 200, 120, 6
+_LONG_TITLE = 140
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Card:
     language: str
     direction: str
     title: str
+    long: bool
     over: bool
     standing: str | None
     ended: Markup | None
@@ -131,7 +133,7 @@ def card(one: Shown, page: Page, *, whole: bool = False) -> Card:
     language = text.language if text else words.language
     title = words.title_of(bulletin).text
     withdraws = bulletin.msg_type is MsgType.CANCEL
-    over = withdraws or verdict.standing not in LIVE
+    over = withdraws or verdict.standing not in LIVE or verdict.author is Author.REVOKED
     looks, sign = _looks(one, over=over)
     grave = bulletin.severity in (Severity.EXTREME, Severity.SEVERE) and verdict.known and not over
     newest = one.by[0].body if one.by else None
@@ -147,7 +149,8 @@ def card(one: Shown, page: Page, *, whole: bool = False) -> Card:
         category_word=words.category(bulletin.categories[0]),
         language=language,
         direction=direction(language),
-        title=title,
+        title=title if whole else _cut(title, _MAX_LIST_TITLE),
+        long=len(title) > _LONG_TITLE,
         over=over,
         standing=words["cancels"] if withdraws else words.standing(verdict),
         ended=page.html(words.ended(verdict, one.header, by=ended_by, relay=page.relay)),
@@ -155,7 +158,7 @@ def card(one: Shown, page: Page, *, whole: bool = False) -> Card:
         do_label=words["do-drill" if verdict.drill else "do"],
         do_lead=words.lead("do-drill" if verdict.drill else "do"),
         apart=direction(language) != direction(words.language),
-        instruction=_shown(text.instruction, whole=whole) if text and (whole or grave) else "",
+        instruction=_instruction(text, whole=whole) if text and (whole or grave) else "",
         description=text.description if text and whole else "",
         facts=_facts(one, page, text, whole=whole),
         why=page.sure(words.why(verdict, bulletin, one.header.author, relay=page.relay)),
@@ -197,7 +200,7 @@ def _facts(one: Shown, page: Page, text: Text | None, *, whole: bool) -> tuple[F
     words, bulletin, verdict = page.words, one.bulletin, one.verdict
     written_here = verdict.author is Author.OWN and one.received == bulletin.sent
     found: list[tuple[str, Sequence[Said | Part | str | None]]] = [
-        ("where", words.places(bulletin)),
+        ("where", words.places(bulletin) if whole else _some(words.places(bulletin))),
         ("valid", [None if verdict.standing in TAKEN_BACK else words.valid(bulletin)]),
         ("issued", [words.issued(bulletin.sent)]),
         ("received", [words.received(one.received, written_here=written_here)]),
@@ -223,7 +226,7 @@ def _facts(one: Shown, page: Page, text: Text | None, *, whole: bool) -> tuple[F
         ]
     facts = []
     for label, values in found:
-        lines = [page.sure(value) for value in values if value is not None and _plain(value)]
+        lines = [page.sure(value) for value in values if value is not None and visible(_plain(value))]
         if lines:
             facts.append(Fact(words[label], Markup("<br>").join(lines)))
     return tuple(facts)
@@ -274,8 +277,18 @@ def _tagged(part: Part, page_language: str) -> str:
     return f'<span lang="{html.escape(part.language)}" dir="{direction(part.language)}">{text}</span>'
 
 
-def _shown(text: str, *, whole: bool) -> str:
-    return text if whole or len(text) <= _MAX_LIST_TEXT else text[: _MAX_LIST_TEXT - 1] + "…"
+def _instruction(text: Text, *, whole: bool) -> str:
+    return visible(text.instruction if whole else _cut(text.instruction, _MAX_LIST_TEXT))
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _some(places: Sequence[Part]) -> list[Part]:
+    """Return the first places, none of them long: one bulletin must not push the others off the list."""
+    shown = [replace(place, text=_cut(place.text, _MAX_LIST_PLACE)) for place in places[:_MAX_LIST_PLACES]]
+    return shown + ([Part("…")] if len(places) > len(shown) else [])
 
 
 def _height(bulletin: Bulletin) -> str:

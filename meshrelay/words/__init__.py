@@ -8,7 +8,7 @@ from __future__ import annotations
 from meshrelay.words.catalogue import add_folder, is_draft, page_languages
 from meshrelay.words.languages import PAGE_LANGUAGES, Choice, direction, negotiate, own_name, pick
 from meshrelay.words.said import Part, Said, Sort
-from meshrelay.words.speech import Words, grouped, key_code, shortened
+from meshrelay.words.speech import Words, grouped, key_code, shortened, visible
 
 __all__ = [
     "PAGE_LANGUAGES",
@@ -27,4 +27,5 @@ __all__ = [
     "page_languages",
     "pick",
     "shortened",
+    "visible",
 ]

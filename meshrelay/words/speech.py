@@ -9,6 +9,7 @@ what an unknown sender claims is always said to be a claim.
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import tzinfo
 from functools import lru_cache
@@ -51,6 +52,8 @@ _KNOWN_BY: Final = {
     How.KEY: mark("Believed because people of this relay were given their key and took it on as known on {date}."),
 }
 _MAX_NAME = 80
+_BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and signs, as Unicode has it, that are drawn as nothing."""
 _DAY = 86400
 
 
@@ -191,9 +194,10 @@ class Words:
     def title_of(self, bulletin: Bulletin) -> Part:
         """Return the headline to show, or the event where there is none."""
         text = self.text_of(bulletin)
-        if text is None:
+        title = text and (visible(text.headline) or visible(text.event))
+        if text is None or not title:
             return Part(self["no-text"])
-        return Part(text.headline or text.event, Sort.TITLE, language=text.language)
+        return Part(title, Sort.TITLE, language=text.language)
 
     def fallback_note(self, bulletin: Bulletin) -> Said | None:
         """Return why the text is in another language than the reader's first, or None when it is not."""
@@ -366,6 +370,10 @@ class Words:
         )
         return str(said)
 
+    def at_most(self, count: int) -> str:
+        """Return how long a text may be."""
+        return str(self._fill(mark("At most {n} characters."), n=self.number(count)))
+
     def bulletins(self, count: int) -> str:
         """Return "212 bulletins"."""
         return self._count("{n} bulletin", "{n} bulletins", count)
@@ -437,7 +445,7 @@ class Words:
 
     def _unknown(self, bulletin: Bulletin, author: bytes) -> Said:
         text = self.text_of(bulletin)
-        claimed = text.sender_name.strip() if text is not None else ""
+        claimed = visible(text.sender_name.strip()) if text is not None else ""
         if claimed:
             return self._fill(
                 mark("{unknown}, calling itself “{claimed}”, key {key}."),
@@ -458,7 +466,7 @@ class Words:
 
     def _source(self, bulletin: Bulletin, origin: Origin) -> str:
         text = self.text_of(bulletin)
-        if text is not None and text.sender_name:
+        if text is not None and visible(text.sender_name):
             return shortened(text.sender_name)
         return shortened(bulletin.source or (origin.identity.sender if origin.identity else "")) or "?"
 
@@ -490,6 +498,11 @@ def shortened(text: str) -> str:
     """Return the first line of what somebody calls themselves, cut at 80 characters."""
     line = " ".join(text.split())
     return line if len(line) <= _MAX_NAME else line[: _MAX_NAME - 1] + "…"
+
+
+def visible(text: str) -> str:
+    """Return the text, or nothing when there is no letter, digit or sign in it that a reader could see."""
+    return text if any(unicodedata.category(one)[0] in "LNPS" and one not in _BLANK for one in text) else ""
 
 
 def _same_language(tag: str, wish: str) -> bool:

@@ -309,6 +309,12 @@ def test_a_key_with_something_good_left_is_still_among_the_known() -> None:
     assert CLINIC not in TrustView.of(anchors=[ANCHOR], statements=[revokes(CLINIC)]).known
 
 
+def test_a_key_of_this_relay_that_was_taken_back_goes_by_no_name() -> None:
+    trust = TrustView.of(own={CLINIC: "me"}, statements=[revokes(CLINIC)])
+    assert judge(says("x"), trust=trust).petname == ""
+    assert judge(says("x"), trust=TrustView.of(own={CLINIC: "me"})).petname == "me"
+
+
 def test_a_revoked_authors_cancel_no_longer_acts() -> None:
     cancel = cancels("cancel", "alert")
     struck = TrustView.of(anchors=[ANCHOR], statements=[revokes(CLINIC, "alert")])

@@ -357,3 +357,43 @@ async def test_what_was_withdrawn_asks_for_nothing_any_more(client: Client, plac
     html = await page(client, f"/b/{alarm.id.hex()}")
     assert "<dt>Valid</dt>" not in html
     assert "This withdraws an earlier bulletin.</b> <a" in html
+
+
+async def test_a_text_that_nobody_can_see_is_said_to_be_none(client: Client, place: Place) -> None:
+    blank = "\u200b\u200d\u2800\u3164"
+    item = Author(9).sign(text(blank, event=blank, instruction=blank, sender_name=blank))
+    place.put(item)
+    for path in ("/", f"/b/{item.id.hex()}"):
+        html = await page(client, path)
+        assert "(no text)" in html
+        assert blank not in html
+        assert "no name given" in html
+
+
+async def test_one_bulletin_cannot_push_the_others_off_the_list(client: Client, place: Place) -> None:
+    areas = tuple(Area(names=(("en", f"Street {number} {'x' * 300}"),)) for number in range(64))
+    item = Author(9).sign(text("w" * 1000), areas=areas)
+    place.put(item)
+    front, whole = await page(client), await page(client, f"/b/{item.id.hex()}")
+    assert "w" * 199 + "…" in front
+    assert "w" * 200 not in front
+    assert front.count("Street ") == 6
+    assert "x" * 120 not in front
+    assert "w" * 1000 in whole
+    assert whole.count("Street ") == 64
+    assert '<h1 class="long"' in whole
+
+
+async def test_what_a_key_signed_is_struck_once_its_owner_withdrew_it(client: Client, place: Place) -> None:
+    author = Author(9)
+    item = author.sign(text("Tanks on Main Street", instruction="Stay inside."), severity=Severity.EXTREME)
+    place.put(item)
+    place.anchor(author, "Waterworks")
+    assert "<s>Tanks" not in await page(client)
+    place.relay.receive(sign(Revocation(sent=NOW, subject=author.key.public), author.key).data, now=NOW)
+    place.now += 60
+    assert "<s>Tanks on Main Street</s>" in lane(await page(client), "open")
+    html = await page(client, f"/b/{item.id.hex()}")
+    assert "<s>Tanks on Main Street</s>" in html
+    assert '<div class="do past">' in html
+    assert "The key of <b><bdi>Waterworks</bdi></b> was withdrawn by its owner." in html
