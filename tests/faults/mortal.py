@@ -11,6 +11,7 @@ flush too late, or says "written" too early, it cannot show.
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 import io
 import os
@@ -22,31 +23,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from meshrelay import cli, relay
-from meshrelay.index import Index
-from meshrelay.keyring import Signer
-from meshrelay.local import Local
-from meshrelay.peers.client import Link
-from meshrelay.peers.side import OurSide
-from meshrelay.relay import Relay
-from meshrelay.store import Store
+from meshrelay import cli
 
-STAGES: dict[str, tuple[Any, str]] = {
-    "sign": (relay, "sign"),
-    "take": (Signer, "take"),
-    "fsync": (os, "fsync"),
-    "replace": (os, "replace"),
-    "put": (Store, "put_many"),
-    "admit": (Relay, "_admit_all"),
-    "receive": (Relay, "receive_many"),
-    "taken": (OurSide, "receive"),
-    "fetch": (Link, "fetch"),
-    "offer": (Link, "offer"),
-    "give": (Link, "give"),
-    "index": (Index, "apply"),
-    "search": (Store, "index_backlog"),
-    "note": (Local, "note_signed"),
-    "unplan": (Local, "unplan"),
+STAGES = {
+    "sign": "meshrelay.relay:sign",
+    "take": "meshrelay.keyring:Signer.take",
+    "fsync": "os:fsync",
+    "replace": "os:replace",
+    "put": "meshrelay.store:Store.put_many",
+    "admit": "meshrelay.relay:Relay._admit_all",
+    "receive": "meshrelay.relay:Relay.receive_many",
+    "taken": "meshrelay.peers.side:OurSide.receive",
+    "fetch": "meshrelay.peers.client:Link.fetch",
+    "offer": "meshrelay.peers.client:Link.offer",
+    "give": "meshrelay.peers.client:Link.give",
+    "index": "meshrelay.index:Index.apply",
+    "search": "meshrelay.store:Store.index_backlog",
+    "note": "meshrelay.local:Local.note_signed",
+    "unplan": "meshrelay.local:Local.unplan",
 }
 """Named stages and the function that each is; beside them `begin` and `commit` of the store's transactions, and
 `acknowledge`, the writing to stdout."""
@@ -94,8 +88,11 @@ class Moment:
 
 
 def become_mortal(moment: Moment) -> None:
-    """Put the moment around every stage."""
-    for stage, (place, name) in STAGES.items():
+    """Put the moment around its stage."""
+    for stage in {moment.stage, "replace"} & STAGES.keys():
+        module, _, path = STAGES[stage].partition(":")
+        *outer, name = path.split(".")
+        place = functools.reduce(getattr, outer, importlib.import_module(module))
         setattr(place, name, moment.around(stage, getattr(place, name)))
 
     class Connection(sqlite3.Connection):

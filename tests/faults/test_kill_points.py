@@ -120,6 +120,7 @@ def check_numbers(items: dict[bytes, SignedItem], acknowledged: list[bytes]) -> 
     assert len(set(numbers)) == len(numbers), "a number was used twice"
 
 
+@pytest.mark.timeout(180)
 def test_whoever_publishes_may_be_killed_at_any_stage(tmp_path: Path) -> None:
     publish_and_die(tmp_path / "data", FEW_PUBLISHING)
 
@@ -130,11 +131,11 @@ def test_whoever_publishes_may_be_killed_at_any_stage_thirty_times(tmp_path: Pat
     publish_and_die(tmp_path / "data", random.Random(1).sample(PUBLISHING * 30, len(PUBLISHING) * 30))
 
 
-MAKING_A_KEY = ["after:fsync:1", "after:fsync:3", "before:replace:3", "after:fsync:6", "after:put:1"]
+MAKING_A_KEY = ["after:fsync:3", "after:fsync:1", "before:replace:3", "after:fsync:6", "after:put:1"]
 
 
 @pytest.mark.parametrize(
-    "moment", [*MAKING_A_KEY[1:4:2], *(pytest.param(one, marks=pytest.mark.full) for one in MAKING_A_KEY[::2])]
+    "moment", [MAKING_A_KEY[0], *(pytest.param(one, marks=pytest.mark.full) for one in MAKING_A_KEY[1:])]
 )
 def test_killed_while_its_first_key_is_made_it_makes_one_when_called_again(tmp_path: Path, moment: str) -> None:
     code, said = publish(tmp_path / "data", moment)
@@ -182,8 +183,9 @@ def call(data: Path, *words: str) -> Result:
     return CliRunner().invoke(main, ["--data", str(data), *words])
 
 
+@pytest.mark.timeout(180)
 def test_what_was_planned_is_published_once_though_the_relay_is_killed_meanwhile(tmp_path: Path) -> None:
-    plan_and_die(tmp_path / "data", ["after:note:1", "after:put:1"])
+    plan_and_die(tmp_path / "data", ["after:put:1"])
 
 
 @pytest.mark.full
@@ -238,6 +240,7 @@ def upload(relay: Process, items: list[SignedItem]) -> set[bytes]:
     return {item.id for item in items}
 
 
+@pytest.mark.timeout(180)
 def test_a_relay_may_be_killed_at_any_stage_of_receiving_and_telling(tmp_path: Path) -> None:
     receive_and_die(tmp_path, FEW_RECEIVING)
 

@@ -127,4 +127,4 @@ def test_a_second_signal_ends_at_once(tmp_path: Path, first: signal.Signals, sec
         begun = time.monotonic()
         relay.process.send_signal(second)
         assert relay.process.wait(timeout=20) == -second
-        assert time.monotonic() - begun < 0.5
+        assert time.monotonic() - begun < 0.9  # not told again, it takes more than a second
