@@ -24,7 +24,7 @@ from meshrelay.core.envelope import Header, SignedItem
 from meshrelay.core.quota import MOST_BYTES, MOST_ITEMS, Limits, Plan, Scene, Share, cost, plan
 from meshrelay.core.trust import TrustView
 from meshrelay.errors import StoreFull, StoreUnusable
-from meshrelay.store import LET_GO_AT_ONCE, ROWS_AT_ONCE, Store
+from meshrelay.store import BYTES_AT_ONCE, LET_GO_AT_ONCE, ROWS_AT_ONCE, Store
 
 log = logging.getLogger(__name__)
 
@@ -143,13 +143,14 @@ class Room:
         self, items: Sequence[SignedItem], trust: TrustView, *, now: int, doubtful: bool, attempt: int
     ) -> tuple[set[bytes], bool]:
         """Let others go for what is worth more, and store that; return what was stored, and whether to try again."""
-        scene = self._scene({item.author for item in items}, trust, now=0 if doubtful else now)
+        coming = (attempt + 1) * sum(cost(item.header.size) for item in items)
+        scene = self._scene({item.author for item in items}, trust, now=0 if doubtful else now, coming=coming)
         spare = 0
         if attempt or self.full:
             # There is less room than was thought: nothing may grow, and for those who come first it must shrink.
             scene = replace(scene, limits=replace(scene.limits, total=min(scene.used, scene.limits.total)))
             if any(scene.is_first(item.header) for item in items):
-                spare = attempt * sum(cost(item.header.size) for item in items)
+                spare = coming - coming // (attempt + 1)
         found = plan([item.header for item in items], scene, spare=spare)
         chosen = {header.id for header in found.take}
         try:
@@ -163,18 +164,18 @@ class Room:
             return {*self._store.headers(chosen)}, True
         return chosen, False
 
-    def _scene(self, authors: Collection[bytes], trust: TrustView, *, now: int) -> Scene:
+    def _scene(self, authors: Collection[bytes], trust: TrustView, *, now: int, coming: int) -> Scene:
         first = trust.known
         kept = frozenset(trust.own.keys() | trust.anchors.keys())
         found = self._store.shares({*authors, *first})
         shares = dict(found.of)
         expendable = dict[bytes, tuple[Header, ...]]()
         if self._keeper:
-            shares |= self._store.heaviest(but=first, limit=HEAVY_KEYS)
+            shares |= self._store.heaviest(but=first, limit=HEAVY_KEYS, together=2 * coming)
             known = sorted(first & shares.keys(), key=lambda key: shares[key].cost, reverse=True)
             for author in {*authors, *(shares.keys() - first), *known[:HEAVY_KEYS]}:
                 expendable[author] = self._store.expendable(
-                    author, now=now, limit=LET_GO_AT_ONCE, statements=author not in kept
+                    author, now=now, limit=MOST_ITEMS, statements=author not in kept
                 )
         return Scene(
             limits=self.limits(trust, file=found.file),
@@ -194,7 +195,7 @@ class Room:
         spare = limits.total // SPARE_SHARE
         if max(found.used - limits.total, _pool(found.total, found.of, trust.known).cost - limits.pool) + spare <= 0:
             return 0
-        scene = self._scene((), trust, now=now)
+        scene = self._scene((), trust, now=now, coming=BYTES_AT_ONCE)
         expired = [one for one in self._store.expired(now=now, limit=ROWS_AT_ONCE) if one.author not in scene.first]
         return self._store.let_go((expired or plan((), scene, spare=spare).let_go)[:LET_GO_AT_ONCE])
 
@@ -210,7 +211,8 @@ class Room:
         """Hear that something found no room: give up the reserve, and free what can be freed."""
         if not self._keeper:
             return
-        if self._store.shares(()).file < self._store.max_bytes - self._store.log_bytes:
+        at_its_limit = self._store.shares(()).file + 2 * BYTES_AT_ONCE >= self._store.max_bytes
+        if not at_its_limit or _free(self._store.path) < self._store.log_bytes:
             if not self.full:
                 log.warning("%s; what is here is still shown, known senders come first", error)
             self.full = True

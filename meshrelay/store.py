@@ -433,17 +433,22 @@ class Store:
                 found |= {key: _share(items, size) for key, items, size in rows}
         return Shares((pages - free) * migrations.PAGE_SIZE, pages * migrations.PAGE_SIZE, total, found)
 
-    def heaviest(self, *, but: Collection[bytes], limit: int) -> dict[bytes, Share]:
-        """Return the keys that hold the most, by Share.weight, leaving out some."""
+    def heaviest(self, *, but: Collection[bytes], limit: int, together: int) -> dict[bytes, Share]:
+        """Return the keys that hold the most, by Share.weight, leaving out some.
+
+        As many as `limit`, or as it takes to hold so much `together`, by Share.cost.
+        """
         found = dict[bytes, Share]()
+        sum_of_costs = 0
         with self._reading() as db:
             for key, items, size in db.execute(
                 f"SELECT key, items, bytes FROM authors INDEXED BY authors_weight ORDER BY {_WEIGHT} DESC"
             ):
-                if len(found) == limit:
+                if len(found) >= limit and sum_of_costs >= together:
                     break
                 if key not in but:
                     found[key] = _share(items, size)
+                    sum_of_costs += found[key].cost
         return found
 
     def expendable(self, author: bytes, *, now: int, limit: int, statements: bool) -> tuple[Header, ...]:

@@ -364,3 +364,18 @@ def test_what_was_taken_back_is_listed_as_long_as_something_ends_it(relay: Relay
     assert listed() == {other.id}
     relay.store.remove([again.id])
     assert listed() == set()
+
+
+def test_known_senders_make_way_only_when_of_many_small_strangers_none_is_left(relay: Relay) -> None:
+    clinic, other = Author(1), Author(2)
+    anchor(relay, clinic, other)
+    ours = [*said(clinic, 60), *said(other, 10)]
+    receive(relay, ours)
+    strangers = [item for number in range(90) for item in said(Author(1000 + number), 1)]
+    receive(relay, strangers)
+    path = relay.store.path.parent
+    smaller = opened(path, max_bytes=relay.store.usage().bytes)
+    more = said(other, 20, sent=NOON + 100)
+    assert receive(smaller, more) == [Outcome.NEW] * 20
+    assert held(smaller, [*ours, *more]) == {item.id for item in [*ours, *more]}
+    smaller.close()

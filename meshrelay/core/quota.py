@@ -6,7 +6,7 @@ down to LEAST_ITEMS or LEAST_BYTES, which nobody unknown can take from it. What 
 pressing and oldest; an Update or Cancel goes after everything it may act on, and a statement about keys last of all.
 
 Not here: what is held (store.py), and the doing (room.py). Law: a pure function of what is held and what comes; whoever
-is known loses nothing to whoever is not. Source: docs/spec/bulletin.md, "Room"; docs/operations.md.
+is known loses nothing to whoever is not. Source: docs/operations.md, "When room runs out".
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ class Scene:
 
     `used` is what the store takes now; `unknown` what all keys that are not `first` hold together; `shares` what each
     author of something that comes or could go holds. `expendable` holds, by author, the items that could go, in the
-    order of :func:`worth`. Keys in `first` are known here; statements about keys in `kept` never go.
-    `now` is 0 while the clock is doubtful: then nothing is expired.
+    order of :func:`worth`; of unknown keys those that hold the most, enough for all that comes. Keys in `first` are
+    known here; statements about keys in `kept` never go. `now` is 0 while the clock is doubtful: then nothing is expired.
     """
 
     limits: Limits
@@ -148,6 +148,9 @@ class _Work:
         self._shares = dict(scene.shares)
         # Taken from the end.
         self._left = {author: [*reversed(held)] for author, held in scene.expendable.items()}
+        seen = sum(len(held) for author, held in self._left.items() if author not in scene.first)
+        # Statements about keys that are kept but not first (they have revoked themselves) are in the pool and stay.
+        self._unseen = scene.unknown.items - seen - 2 * len(scene.kept - scene.first)
         self.taken: list[Header] = []
         self.gone: list[Header] = []
 
@@ -200,6 +203,8 @@ class _Work:
         unknown = self._heaviest(first=False)
         if unknown is not None:
             return self._left[unknown][-1]
+        if self._unseen > 0:
+            return None  # nobody known makes way while unknown keys hold what could go
         expired = self._heaviest(first=True, expired=True)
         if expired is not None:
             return self._left[expired][-1]
