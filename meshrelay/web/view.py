@@ -159,7 +159,7 @@ def card(one: Shown, page: Page, *, whole: bool = False) -> Card:
         do_lead=words.lead("do-drill" if verdict.drill else "do"),
         apart=direction(language) != direction(words.language),
         instruction=_instruction(text, whole=whole) if text and (whole or grave) else "",
-        description=text.description if text and whole else "",
+        description=visible(text.description) if text and whole else "",
         facts=_facts(one, page, text, whole=whole),
         why=page.sure(words.why(verdict, bulletin, one.header.author, relay=page.relay)),
     )

@@ -361,7 +361,7 @@ async def test_what_was_withdrawn_asks_for_nothing_any_more(client: Client, plac
 
 async def test_a_text_that_nobody_can_see_is_said_to_be_none(client: Client, place: Place) -> None:
     blank = "\u200b\u200d\u2800\u3164"
-    item = Author(9).sign(text(blank, event=blank, instruction=blank, sender_name=blank))
+    item = Author(9).sign(text(blank, event=blank, description=blank, instruction=blank, sender_name=blank))
     place.put(item)
     for path in ("/", f"/b/{item.id.hex()}"):
         html = await page(client, path)
