@@ -115,7 +115,7 @@ def export(session: Session, name: Path, since: int | None, max_bytes: int | Non
     if as_json:
         print_json({"file": str(path), "items": count, "bytes": path.stat().st_size, "left_out": plan.left_out})
         return
-    click.echo(f"{path}: {count} items, {path.stat().st_size} bytes")
+    click.echo(f"{path}: {count} {'item' if count == 1 else 'items'}, {path.stat().st_size} bytes")
     if plan.left_out:
         note(f"{plan.left_out} had no room; more --max-bytes takes them too.")
 

@@ -85,11 +85,19 @@ def list_(session: Session, as_json: bool) -> None:
     with session.relay() as relay:
         voice = session.words()
         known, waiting, blocked = relay.local.anchors(), relay.local.waiting(), relay.local.blocked()
+        # A key that calls some of its bulletins good still stands for those.
+        ended = {key for key, good in relay.trust.revoked.items() if not good}
         if as_json:
             print_json(
                 {
                     "known": [
-                        {**_named(one.key), "petname": one.petname, "since": stamp(one.since, voice.tz), "how": one.how}
+                        {
+                            **_named(one.key),
+                            "petname": one.petname,
+                            "since": stamp(one.since, voice.tz),
+                            "how": one.how,
+                            "revoked": one.key in ended,
+                        }
                         for one in known
                     ],
                     "waiting": [
@@ -101,7 +109,10 @@ def list_(session: Session, as_json: bool) -> None:
             )
             return
         for anchor in known:
-            click.echo(str(voice.met(anchor.petname, since=anchor.since, how=anchor.how)))
+            if anchor.key in ended:
+                click.echo(f"{anchor.petname}: their key was withdrawn by its owner. Ask them for the new one.")
+            else:
+                click.echo(str(voice.met(anchor.petname, since=anchor.since, how=anchor.how)))
             click.echo(f"  {digits(anchor.key)}{'   (blocked)' if anchor.key in blocked else ''}")
         for one in waiting:
             click.echo(f"{one.petname}: waited for since {voice.date(one.since).text}")

@@ -134,3 +134,14 @@ def test_what_is_no_key_is_refused(terminal: Terminal, tmp_path: Path) -> None:
     own = terminal.read("key", "new")["key"]
     assert "your own key" in terminal.refuse("trust", "add", own, "--as", "me")
     assert "your own key" in terminal.refuse("trust", "block", own)
+
+
+def test_a_known_key_that_was_withdrawn_is_said_to_be(terminal: Terminal, other: Terminal) -> None:
+    key = other.read("key", "new")["key"]
+    terminal.do("trust", "add", key, "--as", "Aigerim")
+    assert terminal.read("trust", "list")["known"][0]["revoked"] is False
+    terminal.do("import", str(other.data / "keys" / "me.revocation"))
+    assert terminal.read("trust", "list")["known"][0]["revoked"] is True
+    said = terminal.do("trust", "list")
+    assert said.startswith("Aigerim: their key was withdrawn by its owner.")
+    assert "Believed" not in said
