@@ -21,7 +21,7 @@ from collections.abc import Callable, Container, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -467,6 +467,10 @@ class Node:
             more = await self.write(self.relay.keep_house, self.clock(), heard=heard)
 
 
+_ANY = {"": (4, 6), str(IPv4Address(0)): (4,), str(IPv6Address(0)): (6,)}
+"""Hosts that mean every address here, and of which kinds, the one that is shorter to copy by hand first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Listener:
     """The open sockets of one address, all on `port`; an empty host means every address here, IPv4 and IPv6."""
@@ -478,11 +482,18 @@ class Listener:
 
     def places(self) -> tuple[str, ...]:
         """Return HOST:PORT for every address that others can use now; loopback only when there is nothing else."""
-        if self.host:
-            return (f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}",)
-        found = [ip.ip for adapter in ifaddr.get_adapters() for ip in adapter.ips if isinstance(ip.ip, str)]
-        outside = [address for address in found if _is_reachable(ip_address(address))]
-        return tuple(f"{address}:{self.port}" for address in outside or ["127.0.0.1"])
+        kinds = _ANY.get(self.host)
+        if kinds is None:
+            return (_place(self.host, self.port),)
+        found = [
+            ip_address(ip.ip if isinstance(ip.ip, str) else ip.ip[0])
+            for adapter in ifaddr.get_adapters()
+            for ip in adapter.ips
+        ]
+        for kind in kinds:
+            if outside := [str(one) for one in found if one.version == kind and _is_reachable(one)]:
+                return tuple(_place(address, self.port) for address in outside)
+        return (_place("127.0.0.1" if 4 in kinds else "::1", self.port),)
 
     def close(self) -> None:
         """Close the sockets."""
@@ -550,8 +561,12 @@ def _listen_one(family: socket.AddressFamily, address: str, port: int) -> socket
     return one
 
 
-def _is_reachable(address: object) -> bool:
-    return isinstance(address, IPv4Address) and not address.is_loopback and not address.is_link_local
+def _place(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _is_reachable(address: IPv4Address | IPv6Address) -> bool:
+    return not address.is_loopback and not address.is_link_local
 
 
 def _modified(folder: Path) -> int:

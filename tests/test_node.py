@@ -21,7 +21,7 @@ from meshrelay.core.trust import Anchor
 from meshrelay.errors import AlreadyRunning, Refusal
 from meshrelay.local import Local
 from meshrelay.machine import clock_is_synchronised
-from meshrelay.node import Node, open_listener
+from meshrelay.node import Listener, Node, open_listener
 from meshrelay.settings import Settings, load
 from meshrelay.store import Store
 from tests.processes import author_keys, made_items
@@ -273,3 +273,16 @@ async def test_a_store_that_cannot_be_used_for_a_while_ends_no_task(
     other.put_many([item], received=NOW)
     other.close()
     await until(lambda: item.key in node.index.keys)
+
+
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "::"])
+def test_readers_are_never_sent_to_an_address_that_means_all(host: str) -> None:
+    places = Listener("reader", host, 8080, ()).places()
+    assert places
+    assert not any(place.startswith(("0.0.0.0", "[::]")) for place in places)
+    assert all(place.endswith(":8080") for place in places)
+
+
+def test_a_chosen_address_is_shown_as_it_is() -> None:
+    assert Listener("reader", "192.0.2.7", 8080, ()).places() == ("192.0.2.7:8080",)
+    assert Listener("reader", "fd00::5", 8080, ()).places() == ("[fd00::5]:8080",)
