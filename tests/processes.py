@@ -121,14 +121,16 @@ def run(data: Path, *words: str, program: Sequence[str] = ("-m", "meshrelay")) -
     with (data / "log").open("ab") as log:
         process = subprocess.Popen([*command, *ports, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     while time.monotonic() < begun + START_SECONDS:
-        if process.poll() is not None:
-            break
+        ended = process.poll() is not None
         try:
             entry = json.loads((data / "run.json").read_text())
         except (FileNotFoundError, ValueError):
             entry = {}
         if entry.get("pid") == process.pid:
+            # Ready, even if a test has let it die since.
             return Process(data, process, entry, time.monotonic() - begun)
+        if ended:
+            break
         time.sleep(0.01)
     process.kill()
     raise AssertionError(f"the relay did not start: {(data / 'log').read_text()[-2000:]}")
