@@ -828,6 +828,12 @@ _NOW_ENDED = """INSERT OR IGNORE INTO ended (n)
     UNION
     SELECT held.n FROM items held JOIN targets t ON t.token = held.alias JOIN items act ON act.n = t.item
     WHERE held.n IN ({marks}) AND (act.author = held.author OR act.org = held.org)"""
+# What one act ends of what is held. One by one: an item that many strangers name costs them alone.
+_ENDS = """INSERT OR IGNORE INTO ended (n)
+    SELECT held.n FROM items held JOIN items act ON act.n = ?1
+    WHERE held.{name} = ?2 AND (act.author = held.author OR act.org = held.org)"""
+_ENDED_BY = """SELECT held.n FROM items held JOIN ended USING (n)
+    WHERE held.{name} = ?1 AND (held.author = ?2 OR held.org IS NOT NULL)"""
 _WEIGHT = "max(items * 262144, bytes * 10)"
 
 _KINDS: dict[str | None, Kind] = {kind.value: kind for kind in Kind}
@@ -916,7 +922,10 @@ def _put(db: sqlite3.Connection, items: Sequence[SignedItem], *, received: int) 
         [(token, n) for n, item in numbered for token in item.header.targets],
     )
     numbers = [n for n, _ in numbered]
-    _mark_ended(db, [*numbers, *_rows_named(db, [token for _, item in numbered for token in item.header.targets])])
+    _mark_ended(db, numbers)
+    pairs = [(n, token) for n, item in numbered for token in item.header.targets]
+    for name in ("id", "alias"):
+        db.executemany(_ENDS.format(name=name), pairs)
     db.execute("UPDATE state SET sequence = ?", (numbered[-1][0],))
     return fresh
 
@@ -993,9 +1002,13 @@ def _remove(db: sqlite3.Connection, ids: Sequence[bytes]) -> int:
         [(targets[at : at + _ID_SIZE], n) for n, _, _, _, targets in rows for at in range(0, len(targets), _ID_SIZE)],
     )
     db.execute(f"DELETE FROM ended WHERE n IN ({_marks(numbers)})", numbers)
-    tokens = [targets[at : at + _ID_SIZE] for *_, targets in rows for at in range(0, len(targets), _ID_SIZE)]
-    if tokens:
-        _mark_ended(db, _rows_named(db, tokens))
+    perhaps = set[int]()
+    for *_, author, targets in rows:
+        for at in range(0, len(targets), _ID_SIZE):
+            for name in ("id", "alias"):
+                found = db.execute(_ENDED_BY.format(name=name), (targets[at : at + _ID_SIZE], author))
+                perhaps.update(row[0] for row in found)
+    _mark_ended(db, list(perhaps))
     db.executemany(
         "DELETE FROM authors WHERE n = ?1 AND NOT EXISTS (SELECT 1 FROM items WHERE author = ?1)",
         [(author,) for author in {row[3] for row in rows}],

@@ -85,7 +85,7 @@ class Scene:
     `used` is what the store takes now; `unknown` what all keys that are not `first` hold together; `shares` what each
     author of something that comes or could go holds. `expendable` holds, by author, the items that could go, in the
     order of :func:`worth`; of unknown keys those that hold the most, enough for all that comes. Keys in `first` are
-    known here; statements about keys in `kept` never go. `now` is 0 while the clock is doubtful: then nothing is expired.
+    known here; statements about keys in `kept` never go. `now` is 0 while the clock is doubtful, so nothing is expired.
     """
 
     limits: Limits

@@ -28,7 +28,7 @@ BATCH = 250
 
 def main(count: int) -> None:
     """Measure and print."""
-    datas = [item.data for item in made_items(count, now=NOON)]
+    datas = [item.data for item in made_items(count, now=NOON, keys=100)]
     with _relay() as relay:
         took, cpu = perf_counter(), process_time()
         _receive(relay, datas, Outcome.NEW)

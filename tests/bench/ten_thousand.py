@@ -29,7 +29,7 @@ def main(count: int = 10_000, pages: int = 200) -> None:
                 local.add_anchor(Anchor(key, f"Clinic {number}", now))
             local.close()
         store = Store.open(full / "store.db")
-        items = list(made_items(count, now=now))
+        items = list(made_items(count, now=now, keys=100))
         store.put_many(items, received=now)
         while store.index_backlog(1_000):
             continue
