@@ -1,6 +1,7 @@
-"""This relay's private, unsigned facts: whom its people know, block and met, and what they hide, plan or draft.
+"""This relay's private, unsigned facts: whom its people know, block and met, what they hide, plan or draft; the inbox.
 
-They live in DATA/local.db and never leave it. The law: nothing in here names a reader.
+They live in DATA/local.db and never leave it. The law: nothing in here names a reader, but for how a visitor wishes to
+be reached, where they wrote that into a report.
 Other processes write here too; :meth:`Local.version` changes when they did.
 """
 
@@ -11,8 +12,9 @@ import sqlite3
 import threading
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import filelock
 import sqlite_utils
@@ -22,6 +24,10 @@ from meshrelay.core.trust import Anchor, How
 from meshrelay.errors import StoreUnusable
 
 FORGET_PEERS_AFTER = 30 * 86400
+FORGET_REPORTS_AFTER: Final = 30 * 86400
+MOST_NEW_REPORTS: Final = 200
+MOST_REPORTED: Final = 64 * 1024
+"""Bytes of text that all the reports of a day may have."""
 
 _migrations = Migrations("meshrelay-local")
 
@@ -52,6 +58,23 @@ def _second(db: sqlite_utils.Database) -> None:
             "item": bytes,
             "trouble": str,
             "again": int,
+        },
+        pk="n",
+    )
+
+
+@_migrations()
+def _inbox(db: sqlite_utils.Database) -> None:
+    db.table("inbox").create(
+        {
+            "n": int,
+            "received": int,
+            "language": str,
+            "what": str,
+            "place": str,
+            "seen": str,
+            "contact": str,
+            "state": str,
         },
         pk="n",
     )
@@ -115,6 +138,28 @@ class Planned:
     item: bytes | None = None
     trouble: str = ""
     again: int = 0
+
+
+class ReportState(StrEnum):
+    """What has become of a report."""
+
+    NEW = "new"
+    PUBLISHED = "published"
+    DISMISSED = "dismissed"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a visitor told this relay; `seen` is when, in the visitor's words, `contact` how they wish to be reached."""
+
+    received: int
+    language: str
+    what: str
+    place: str
+    seen: str = ""
+    contact: str = ""
+    state: ReportState = ReportState.NEW
+    n: int = 0
 
 
 class Local:
@@ -325,6 +370,46 @@ class Local:
     def unplan(self, n: int) -> bool:
         """Strike something planned; tell whether it was there."""
         return self._write("DELETE FROM planned WHERE n = ?", (n,)) > 0
+
+    # The inbox
+
+    def reports(self, *, new: bool = True) -> tuple[Report, ...]:
+        """Return the reports, oldest first; unless `new`, those too that were published or dismissed."""
+        rows = self._read(
+            "SELECT received, language, what, place, seen, contact, state, n FROM inbox "
+            "WHERE state = 'new' OR NOT ? ORDER BY n",
+            (int(new),),
+        )
+        return tuple(
+            Report(received, language, what, place, seen, contact, ReportState(state), n)
+            for received, language, what, place, seen, contact, state, n in rows
+        )
+
+    def add_report(self, report: Report) -> bool:
+        """Keep a report; tell whether there was room: for 200 new ones, and for 64 KiB of text within a day."""
+        now = report.received
+        self._write("DELETE FROM inbox WHERE state != 'new' AND abs(received - ?) > ?", (now, FORGET_REPORTS_AFTER))
+        texts = (report.language, report.what, report.place, report.seen, report.contact)
+        size = sum(len(text.encode()) for text in texts)
+        count = self._write(
+            "INSERT INTO inbox (received, language, what, place, seen, contact, state) SELECT ?, ?, ?, ?, ?, ?, 'new' "
+            "WHERE (SELECT count(*) FROM inbox WHERE state = 'new') < ? "
+            "AND (SELECT coalesce(sum(length(CAST(language || what || place || seen || contact AS BLOB))), 0) "
+            "FROM inbox WHERE abs(received - ?) < 86400) + ? <= ?",
+            (now, *texts, MOST_NEW_REPORTS, now, size, MOST_REPORTED),
+        )
+        return count > 0
+
+    def close_report(self, n: int, state: ReportState) -> bool:
+        """Say what became of a new report; a dismissed one loses its contact. Tell whether it was there and new."""
+        return (
+            self._write(
+                "UPDATE inbox SET state = ?, contact = CASE ? WHEN 'dismissed' THEN '' ELSE contact END "
+                "WHERE n = ? AND state = 'new'",
+                (str(state), str(state), n),
+            )
+            > 0
+        )
 
     # Single facts
 

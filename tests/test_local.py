@@ -9,7 +9,19 @@ from pathlib import Path
 import pytest
 
 from meshrelay.core.trust import Anchor, How
-from meshrelay.local import FORGET_PEERS_AFTER, Draft, Hidden, KnownPeer, Local, Planned, Waiting
+from meshrelay.local import (
+    FORGET_PEERS_AFTER,
+    FORGET_REPORTS_AFTER,
+    MOST_NEW_REPORTS,
+    Draft,
+    Hidden,
+    KnownPeer,
+    Local,
+    Planned,
+    Report,
+    ReportState,
+    Waiting,
+)
 
 NOW = 1_760_000_000
 CLINIC, SCHOOL = b"c" * 32, b"s" * 32
@@ -165,3 +177,36 @@ def test_threads_and_processes_write_without_losing_anything(local: Local, path:
         thread.join()
     assert local.blocked() == {number.to_bytes(32, "big") for number in range(60)}
     other.close()
+
+
+def test_the_inbox_holds_two_hundred_new_reports(local: Local) -> None:
+    taken = [local.add_report(Report(NOW, "en", "x", "y")) for _ in range(MOST_NEW_REPORTS + 5)]
+    assert taken == [True] * MOST_NEW_REPORTS + [False] * 5
+    assert local.close_report(1, ReportState.PUBLISHED)
+    assert local.add_report(Report(NOW, "en", "x", "y"))
+
+
+def test_the_reports_of_a_day_have_64_kib_in_bytes_of_their_writing(local: Local) -> None:
+    large = Report(NOW, "my", "က" * 5000, "y")
+    assert [local.add_report(large) for _ in range(5)] == [True] * 4 + [False]
+    for number in range(1, 5):
+        local.close_report(number, ReportState.DISMISSED)
+    assert not local.add_report(large)
+    assert local.add_report(Report(NOW + 86_400, "my", "က" * 5000, "y"))
+
+
+def test_a_clock_set_back_does_not_close_the_inbox(local: Local) -> None:
+    for _ in range(4):
+        assert local.add_report(Report(NOW, "my", "က" * 5000, "y"))
+    assert local.add_report(Report(NOW - 10 * 86_400, "my", "က" * 5000, "y"))
+
+
+def test_what_was_dealt_with_is_forgotten_and_a_dismissed_contact_at_once(local: Local) -> None:
+    for _ in range(3):
+        local.add_report(Report(NOW, "en", "x", "y", contact="z"))
+    assert local.close_report(1, ReportState.DISMISSED)
+    assert local.close_report(2, ReportState.PUBLISHED)
+    assert not local.close_report(2, ReportState.DISMISSED)
+    assert [(one.n, one.contact) for one in local.reports(new=False)] == [(1, ""), (2, "z"), (3, "z")]
+    local.add_report(Report(NOW + FORGET_REPORTS_AFTER + 1, "en", "x", "y"))
+    assert [one.n for one in local.reports(new=False)] == [3, 4]

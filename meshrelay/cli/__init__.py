@@ -26,6 +26,7 @@ _COMMANDS = {
     "planned": "meshrelay.cli.planned:planned",
     "draft": "meshrelay.cli.planned:draft",
     "withdraw": "meshrelay.cli.publish:withdraw",
+    "inbox": "meshrelay.cli.inbox:inbox",
     "list": "meshrelay.cli.read:list_",
     "show": "meshrelay.cli.read:show",
     "search": "meshrelay.cli.read:search",

@@ -18,7 +18,7 @@ from meshrelay.cli.frame import Command, json_option, note, passphrase_option, p
 from meshrelay.cli.session import Session, locale_language, pass_session
 from meshrelay.cli.values import Language, Moment, Word
 from meshrelay.core.admission import reopen
-from meshrelay.core.bulletin import Bulletin, Category, Certainty, MsgType, Response, Severity, Status, Urgency
+from meshrelay.core.bulletin import Bulletin, Category, Certainty, MsgType, Origin, Response, Severity, Status, Urgency
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.lint import Finding, lint
 from meshrelay.core.trust import Standing
@@ -44,6 +44,8 @@ class Way:
     hide_source: bool = False
     check: bool = False
     as_json: bool = False
+    origin: Origin | None = None
+    """Where the words come from, if not from who signs."""
 
 
 def _count_from(ctx: click.Context, _: click.Parameter, value: int | None) -> int | None:
@@ -173,6 +175,8 @@ def say(session: Session, relay: Relay, source: tuple[str, bytes] | None, flags:
         base = forms.fill(base, layer, language=language, now=now, tz=tz, anew=anew)
         anew = anew and not layer.words(language)
     draft = forms.placed(base, settings.place, language=language)
+    if way.origin is not None:
+        draft = dataclasses.replace(draft, origin=way.origin)
     if target is None:
         draft = _drilled(relay, draft, layers, now=session.clock(relay).now)
     _check(draft, now=now)

@@ -24,7 +24,7 @@ from meshrelay.errors import NotFound
 from meshrelay.relay import TAKEN_BACK, Lane, Listing, Query, Relay, RelayStatus, Shown
 from meshrelay.settings import Settings
 from meshrelay.store import Change
-from meshrelay.web import api
+from meshrelay.web import api, report
 from meshrelay.web.events import STREAMS, Streams, events
 from meshrelay.web.failures import explain, hold
 from meshrelay.web.pages import SERVICES, Packed, answer, choice, page_for, render, set_up, static
@@ -107,7 +107,7 @@ def make_reader(
 
 
 def _fit(app: web.Application, services: Services) -> None:
-    app[SERVICES], app[STREAMS], app[KEPT] = services, Streams(), Kept()
+    app[SERVICES], app[STREAMS], app[KEPT], app[report.DESK] = services, Streams(), Kept(), report.Desk()
     set_up(app)
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(app[STREAMS].close)
@@ -118,6 +118,8 @@ def _fit(app: web.Application, services: Services) -> None:
             web.get("/b/{id}", bulletin),
             web.get("/search", search),
             web.get("/about", about),
+            web.get("/report", report.form),
+            web.post("/report", report.send),
             web.get("/static/{name}", static),
             web.get("/api/v1/events", events),
             *api.ROUTES,

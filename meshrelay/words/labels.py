@@ -116,6 +116,31 @@ LABELS: Final = {
     ),
     "for-programs": mark("For programs"),
     "version": mark("Software"),
+    # Reports
+    "report": mark("Write a report"),
+    "report-seen": mark("Did you see something yourself?"),
+    "report-first": mark("The people of this relay will read it first, and decide whether to pass it on."),
+    "report-kept": mark("It is kept without your name and address. Others on this network could watch what you send."),
+    "report-what": mark("What have you seen?"),
+    "report-where": mark("Where?"),
+    "report-when": mark("When?"),
+    "report-contact": mark("How can they reach you?"),
+    "report-may": mark("You may leave this empty."),
+    "report-private": mark("It is not passed on."),
+    "report-send": mark("Send the report"),
+    "report-sent": mark("Your report was sent"),
+    "report-next": mark(
+        "The people of this relay will read it. Do not wait for an answer here: "
+        "if somebody is in danger, fetch help too."
+    ),
+    "report-unsent": mark("Your report was not sent."),
+    "report-bare": mark("Say what you have seen, and where."),
+    "report-long": mark("It is too long: say it in fewer words."),
+    "report-old": mark("This page was open for too long. Your words are still here: send them again."),
+    "report-often": mark(
+        "Many reports came just now. Wait an hour and send it again, or tell the people of this relay."
+    ),
+    "report-full": mark("The inbox is full until earlier reports are read. Tell the people of this relay yourself."),
     # Errors
     "missing": mark("Not found here"),
     "missing-note": mark(
