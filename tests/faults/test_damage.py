@@ -19,6 +19,8 @@ from meshrelay.settings import load
 from meshrelay.store import Store
 from tests.processes import made_items
 
+pytestmark = pytest.mark.faults
+
 NOW = 1_900_000_000
 LOOPBACK = {"reader": "127.0.0.1:0", "peers": "127.0.0.1:0", "desk": "127.0.0.1:0", "discovery": False}
 IN_TIME = 60.0

@@ -25,6 +25,8 @@ from meshrelay.core.envelope import SignedItem
 from meshrelay.store import Store
 from tests.processes import Process, made_items, run, sequence
 
+pytestmark = pytest.mark.faults
+
 NOW = int(time.time())
 RESTART_SECONDS = 10.0
 """On a machine that does other work; alone it takes less than one."""

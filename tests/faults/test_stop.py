@@ -18,6 +18,8 @@ from meshrelay.core.envelope import SignedItem
 from meshrelay.store import Store
 from tests.processes import Process, made_items, run, sequence
 
+pytestmark = pytest.mark.faults
+
 NOW = int(time.time())
 IN_TIME = 5.0
 

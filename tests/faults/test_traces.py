@@ -13,6 +13,8 @@ import pytest
 
 from tests.processes import Process, made_items, run, sequence
 
+pytestmark = pytest.mark.faults
+
 READER = "127.77.88.99"
 PACKED = ipaddress.ip_address(READER).packed
 TRACES = (READER.encode(), b"77.88.99", PACKED, PACKED.hex().encode())
