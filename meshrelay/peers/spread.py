@@ -393,8 +393,10 @@ class Spread:
             neighbour.wake.clear()
             await self._let_the_other_end(neighbour)
             await self._exchange(neighbour)
+            # Not wait_for, which forgets that it was cancelled when the event is set at the same moment (Python 3.11).
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(neighbour.wake.wait(), self._wait(neighbour))
+                async with asyncio.timeout(self._wait(neighbour)):
+                    await neighbour.wake.wait()
             if neighbour.failures:
                 await asyncio.sleep(_dice.uniform(0, 0.2))
 
@@ -576,7 +578,8 @@ class Spread:
                 first = min(due for due, _ in neighbour.pending)
                 with contextlib.suppress(TimeoutError):
                     # Something more urgent may come meanwhile.
-                    await asyncio.wait_for(neighbour.news.wait(), max(0.0, first - _moment()))
+                    async with asyncio.timeout(max(0.0, first - _moment())):
+                        await neighbour.news.wait()
                     neighbour.news.clear()
                     continue
                 moment = _moment()

@@ -41,8 +41,8 @@ class Uploader(threading.Thread):
 
 def kill_cycles(folder: Path, cycles: int, *, seed: int) -> None:
     dice = random.Random(seed)
-    theirs = list(made_items(20 * cycles, now=NOW, seed=1))
-    ours = list(made_items(40 * cycles, now=NOW, seed=2))
+    theirs = list(made_items(20 * cycles, now=NOW, keys=100, seed=1))
+    ours = list(made_items(40 * cycles, now=NOW, keys=100, seed=2))
     uploads = [list(ours[at : at + 5]) for at in range(0, len(ours), 5)]
     (folder / "a").mkdir()
     store = Store.open(folder / "a" / "store.db")
