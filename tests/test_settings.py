@@ -158,3 +158,17 @@ def test_an_address_is_a_host_and_a_port(address: str, expected: tuple[str, int]
 def test_a_port_is_a_number_up_to_65535(address: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the text is of two sources
         split_address(address, default_host="", default_port=1)
+
+
+@pytest.mark.parametrize(
+    ("words", "size"), [("500M", 500_000_000), ("8 GB", 8_000_000_000), ("1000000", 10**6), ("2t", 2 * 10**12)]
+)
+def test_a_size_is_written_as_people_write_it(words: str, size: int, tmp_path: Path) -> None:
+    assert load(tmp_path, flags={"max_store": words}).store_bytes == size
+    assert load(tmp_path).store_bytes is None
+
+
+@pytest.mark.parametrize("words", ["a lot", "-5M", "500 X", "999 k", "1.5G"])
+def test_what_is_no_size_or_too_small_a_store_is_refused(words: str, tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="max_store"):
+        load(tmp_path, environment={"MESHRELAY_MAX_STORE": words})
