@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from meshrelay import sealing
+from tests.processes import end_all
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
@@ -79,3 +81,9 @@ def cheap_guesses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make a guess at a passphrase cost a millisecond in this process; what it costs stands in what was sealed."""
     for name in ("_LEAST", "_MOST", "_WORK"):
         monkeypatch.setattr(sealing, name, 2**20)
+
+
+@pytest.fixture(autouse=True)
+def _no_relay_outlives_its_test() -> Iterator[None]:
+    yield
+    end_all()

@@ -71,6 +71,18 @@ def author_keys(keys: int = 4, seed: int = 0) -> list[bytes]:
     return [SigningKey.from_seed(bytes([seed, number]) + bytes(30)).public for number in range(keys)]
 
 
+_started: list[subprocess.Popen[bytes]] = []
+
+
+def end_all() -> None:
+    """End, by its process id, every relay that was started here and still runs: a test that failed leaves some."""
+    while _started:
+        process = _started.pop()
+        if process.poll() is None:
+            process.kill()
+        process.wait(timeout=20)
+
+
 @dataclass
 class Process:
     """`meshrelay run` on a data folder, on free ports of loopback."""
@@ -120,6 +132,7 @@ def run(data: Path, *words: str, program: Sequence[str] = ("-m", "meshrelay")) -
     begun = time.monotonic()
     with (data / "log").open("ab") as log:
         process = subprocess.Popen([*command, *ports, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    _started.append(process)
     while time.monotonic() < begun + START_SECONDS:
         ended = process.poll() is not None
         try:
