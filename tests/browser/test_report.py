@@ -36,9 +36,7 @@ def test_a_visitor_without_javascript_writes_a_report(
             assert page.locator(f"label[for={field}]").count() == 1
         page.click(".report .btn")
         assert page.url == f"{site.url}report?lang={language}&sent="
-        page.wait_for_load_state(
-            "load"
-        )  # the browser swaps pages after a form; one that is half there cannot be asked again
+        page.wait_for_load_state("load")  # a page that is half there cannot be asked for again
         page.reload()
         assert [one for one in seen if not one.startswith(site.url)] == []
     assert [(one.language, one.what) for one in place.relay.local.reports()] == [(language, "Дым над мельницей")]
