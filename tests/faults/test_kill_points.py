@@ -201,8 +201,8 @@ def test_what_was_planned_is_published_once_whenever_the_relay_is_killed(tmp_pat
 
 def receive_and_die(folder: Path, moments: Sequence[str]) -> None:
     """Give a relay items by upload and from a peer, and let it die at each moment in turn."""
-    uploads = batches(made_items(5 * 12 * len(moments), now=NOW, seed=1))
-    news = batches(made_items(5 * len(moments) + 5, now=NOW, seed=2))
+    uploads = batches(made_items(5 * 12 * len(moments), now=NOW, keys=250, seed=1))
+    news = batches(made_items(5 * len(moments) + 5, now=NOW, keys=100, seed=2))
     peer = run(folder / "peer")
     acknowledged: set[bytes] = set()
     theirs: set[bytes] = set()
