@@ -78,15 +78,21 @@ class Node:
     """A relay in a data folder, from :meth:`start` to :meth:`stop`.
 
     `service_type` is the name it looks for others by; relays with another one do not see it. `clock` gives
-    unix seconds. Everything in here but the work of the threads happens on one event loop.
+    unix seconds, `synchronised` tells whether something keeps it right. Everything in here but the work of the threads happens on one event loop.
     """
 
     def __init__(
-        self, settings: Settings, *, service_type: str = SERVICE_TYPE, clock: Callable[[], float] = time.time
+        self,
+        settings: Settings,
+        *,
+        service_type: str = SERVICE_TYPE,
+        clock: Callable[[], float] = time.time,
+        synchronised: Callable[[], bool] = clock_is_synchronised,
     ) -> None:
         self.settings = settings
         self._service_type = service_type
         self._time = clock
+        self._synchronised = synchronised
         self._stack = AsyncExitStack()
         self._wake = asyncio.Event()
         self._damaged = False
@@ -378,7 +384,7 @@ class Node:
         self._unsearched.set()
 
     def _look_at_clock(self) -> None:
-        self._vouched = clock_is_synchronised() or self.relay.clock_is_confirmed(int(self._time()))
+        self._vouched = self._synchronised() or self.relay.clock_is_confirmed(int(self._time()))
         self._saved = self.relay.saved_time()
 
     def _announce(self, rows: tuple[Change, ...], kept_back: Container[bytes] = ()) -> None:
