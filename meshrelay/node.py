@@ -77,8 +77,9 @@ PORTS_TRIED = 20
 class Node:
     """A relay in a data folder, from :meth:`start` to :meth:`stop`.
 
-    `service_type` is the name it looks for others by; relays with another one do not see it. `clock` gives
-    unix seconds, `synchronised` tells whether something keeps it right. Everything in here but the work of the threads happens on one event loop.
+    `service_type` is the name it looks for others by; relays with another one do not see it. `clock` gives unix
+    seconds, `synchronised` tells whether something keeps it right. Everything in here but the work of the threads
+    happens on one event loop.
     """
 
     def __init__(
