@@ -11,6 +11,7 @@
     ├── PeerUnreachable       nobody's fault: no answer, or the link was cut
     └── Refusal               a person asked for something that cannot be done; the message says what,
         │                     `hint` says what to do
+        ├── WrongUsage        a value that a person typed cannot be what it is meant to be
         ├── NotFound
         ├── AlreadyRunning    another relay holds this data folder
         ├── StoreFull         no room on the disk or in max_store
@@ -89,6 +90,10 @@ class Refusal(MeshrelayError):
     def __init__(self, message: str, *, hint: str) -> None:
         super().__init__(message)
         self.hint = hint
+
+
+class WrongUsage(Refusal):
+    """A value that a person typed cannot be what it is meant to be: an address, a place, a language."""
 
 
 class NotFound(Refusal):

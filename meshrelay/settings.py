@@ -24,7 +24,7 @@ from typing import Any
 
 import platformdirs
 
-from meshrelay.errors import Refusal
+from meshrelay.errors import Refusal, WrongUsage
 
 READER_PORT = 8080
 PEERS_PORT = 8443
@@ -189,20 +189,20 @@ def _checked(key: str, value: Any, source: str) -> Any:
     default = KEYS[key].default
     if isinstance(default, tuple) and isinstance(value, list) and all(isinstance(part, str) for part in value):
         if key == "interface" and (strange := [part for part in value if not _is_literal(part)]):
-            raise Refusal(f"{source}: {strange[0]!r} is not an address", hint="write it as 192.168.1.23 or fe80::1")
+            raise WrongUsage(f"{source}: {strange[0]!r} is not an address", hint="write it as 192.168.1.23 or fe80::1")
         return tuple(value)
     if type(value) is not type(default):
         wanted = {bool: "true or false", str: "text", tuple: "a list of texts"}[type(default)]
-        raise Refusal(f"{source}: {key} must be {wanted}", hint=f"{key} is {KEYS[key].metadata['meaning']}")
+        raise WrongUsage(f"{source}: {key} must be {wanted}", hint=f"{key} is {KEYS[key].metadata['meaning']}")
     if key == "max_store" and value:
         try:
             parse_size(str(value))
         except ValueError as error:
-            raise Refusal(f"{source}: max_store: {error}", hint="write it as 500M or 8G") from error
+            raise WrongUsage(f"{source}: max_store: {error}", hint="write it as 500M or 8G") from error
     if key in _CHOICES and value not in _CHOICES[key]:
-        raise Refusal(f"{source}: {key} cannot be {value!r}", hint=f"choose one of {', '.join(_CHOICES[key])}")
+        raise WrongUsage(f"{source}: {key} cannot be {value!r}", hint=f"choose one of {', '.join(_CHOICES[key])}")
     if key == "desk" and value and not _is_loopback(str(value)):
-        raise Refusal(
+        raise WrongUsage(
             f"{source}: {value} is open to others, and the desk is for this computer alone",
             hint="leave it on localhost, such as localhost:8081",
         )
@@ -290,7 +290,7 @@ def time_zone(name: str) -> tzinfo:
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise Refusal(
+        raise WrongUsage(
             f"{name!r} is not a time zone known on this computer", hint="write it as Asia/Almaty or as UTC+5"
         ) from error
 

@@ -16,7 +16,7 @@ from meshrelay import settings as settings_module
 from meshrelay.cli.frame import Group, json_option, note, print_json
 from meshrelay.cli.session import Session, pass_session
 from meshrelay.core.bulletin import is_language
-from meshrelay.errors import NotFound, Refusal
+from meshrelay.errors import NotFound, WrongUsage
 from meshrelay.peers.addressbook import PeerAddress
 from meshrelay.settings import ENVIRONMENT_PREFIX, KEYS
 
@@ -95,14 +95,14 @@ def _sound(key: str, value: Any) -> Any:
         try:
             settings_module.split_address(value, default_host="", default_port=0)
         except ValueError as error:
-            raise Refusal(f"{key}: {error}", hint="write it as HOST:PORT, such as *:8080") from error
+            raise WrongUsage(f"{key}: {error}", hint="write it as HOST:PORT, such as *:8080") from error
     elif key == "peer":
         for uri in value:
             PeerAddress.parse(uri)
     elif key == "languages":
         for tag in value:
             if not is_language(tag):
-                raise Refusal(f"{tag!r} is not a language", hint="write them as kk,ru,en")
+                raise WrongUsage(f"{tag!r} is not a language", hint="write them as kk,ru,en")
     return value
 
 

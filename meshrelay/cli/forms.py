@@ -32,7 +32,7 @@ from meshrelay.core.bulletin import (
     is_language,
 )
 from meshrelay.core.trust import Standing
-from meshrelay.errors import InvalidDocument, Refusal
+from meshrelay.errors import InvalidDocument, Refusal, WrongUsage
 from meshrelay.interop import cap
 from meshrelay.relay import UNSIGNED
 
@@ -220,7 +220,7 @@ def fill(base: Bulletin, form: Form, *, language: str, now: int, tz: tzinfo, ane
     words = form.words(language)
     for tag in words:
         if not is_language(tag):
-            raise Refusal(f"{tag!r} is not a language", hint="write it as kk, ru or en")
+            raise WrongUsage(f"{tag!r} is not a language", hint="write it as kk, ru or en")
     texts = {text.language: text for text in base.texts}
     for tag, said in words.items():
         texts[tag] = _text(tag, said, texts.get(tag), base.texts)
@@ -247,7 +247,7 @@ def fill(base: Bulletin, form: Form, *, language: str, now: int, tz: tzinfo, ane
             **{name: getattr(form, name) or getattr(base, name) for name in _PLAIN},
         )
     except ValueError as error:
-        raise Refusal(str(error), hint="see `meshrelay publish --help` for the form of every value") from error
+        raise WrongUsage(str(error), hint="see `meshrelay publish --help` for the form of every value") from error
 
 
 def placed(draft: Bulletin, place: str, *, language: str) -> Bulletin:
@@ -261,9 +261,11 @@ def _read_json(data: bytes, kind: type[T], *, name: str) -> T:
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
-        raise Refusal(f"{name}: {error}", hint="docs/commands.md lists what a form may hold, under publish") from error
+        raise WrongUsage(
+            f"{name}: {error}", hint="docs/commands.md lists what a form may hold, under publish"
+        ) from error
     except msgspec.DecodeError as error:
-        raise Refusal(f"{name} is not JSON: {error}", hint="give a JSON object, or a CAP 1.2 file") from error
+        raise WrongUsage(f"{name} is not JSON: {error}", hint="give a JSON object, or a CAP 1.2 file") from error
 
 
 def _text(tag: str, said: FormText, before: Text | None, others: Sequence[Text]) -> Text:

@@ -20,7 +20,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from meshrelay.cli.session import Session
-from meshrelay.errors import MeshrelayError, PeerUnreachable, Refusal
+from meshrelay.errors import MeshrelayError, PeerUnreachable, Refusal, WrongUsage
 
 REFUSED, USAGE, SOME_FAILED, UNREACHABLE = 1, 2, 3, 4
 _INTERRUPTED = 130
@@ -157,7 +157,7 @@ def _guarded(work: Callable[[], Any]) -> int:
         return _INTERRUPTED
     except Refusal as error:
         complain(str(error), hint=error.hint)
-        return REFUSED
+        return USAGE if isinstance(error, WrongUsage) else REFUSED
     except PeerUnreachable as error:
         complain(str(error), hint="see that both are on the same network and that the other relay runs")
         return UNREACHABLE

@@ -13,7 +13,7 @@ from meshrelay.cli.frame import Command, complain, note
 from meshrelay.cli.publish import say_new_key
 from meshrelay.cli.session import FIRST_KEY, Session, locale_language, pass_session
 from meshrelay.core.bulletin import is_language
-from meshrelay.errors import Refusal
+from meshrelay.errors import Refusal, WrongUsage
 from meshrelay.settings import Settings
 from meshrelay.words import PAGE_LANGUAGES, own_name
 from meshrelay.words.times import stamp
@@ -96,12 +96,12 @@ def _name(flag: str | None, before: Settings, asks: _Questions) -> str:
 def _read_name(answer: str) -> str:
     host = socket.gethostname()
     if answer and answer.casefold() in (host.casefold(), host.partition(".")[0].casefold()):
-        raise Refusal(
+        raise WrongUsage(
             "that is the name of this computer, which tells strangers more than it should",
             hint="choose another, such as the name of the place",
         )
     if len(answer) > 80 or not answer.isprintable():
-        raise Refusal("a name has at most 80 characters, on one line", hint="choose a shorter one")
+        raise WrongUsage("a name has at most 80 characters, on one line", hint="choose a shorter one")
     return answer
 
 
@@ -116,7 +116,7 @@ def _read_languages(answer: str) -> tuple[str, ...]:
     tags = tuple(part.strip() for part in answer.replace(" ", ",").split(",") if part.strip())
     for tag in tags:
         if not is_language(tag):
-            raise Refusal(f"{tag!r} is not a language", hint="write them as kk,ru,en")
+            raise WrongUsage(f"{tag!r} is not a language", hint="write them as kk,ru,en")
     return tags
 
 

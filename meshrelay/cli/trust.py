@@ -17,7 +17,7 @@ from meshrelay.cli.session import Session, pass_session
 from meshrelay.core.keys import DIGIT_GROUPS, PUBLIC_KEY_SIZE, WORD_COUNT, codes, digits, is_public_key, words
 from meshrelay.core.trust import Anchor, How
 from meshrelay.core.wordlist import WORDS
-from meshrelay.errors import NotFound, Refusal
+from meshrelay.errors import NotFound, Refusal, WrongUsage
 from meshrelay.local import Waiting
 from meshrelay.relay import Relay
 from meshrelay.words.times import stamp
@@ -183,7 +183,7 @@ def read_code(text: str) -> bytes | str:
     if found is None:
         path = Path(text)
         if not path.is_file():
-            raise Refusal(
+            raise WrongUsage(
                 f"{text[:60]!r} is neither 27 digits, nor eight words, nor a key, nor a file",
                 hint=_misheard(text) or "type the digits that `meshrelay key show` prints at the sender's relay",
             )
@@ -194,7 +194,7 @@ def read_code(text: str) -> bytes | str:
                 f"{text} holds neither digits or words of a key nor a key", hint="give a file made by `key show --json`"
             )
     if isinstance(found, bytes) and not is_public_key(found):
-        raise Refusal(
+        raise WrongUsage(
             "these 64 digits are not a key", hint="compare them with `meshrelay key show` at the sender's relay"
         )
     return found

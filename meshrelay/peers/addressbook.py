@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from meshrelay.errors import Refusal
+from meshrelay.errors import WrongUsage
 from meshrelay.local import KnownPeer
 from meshrelay.settings import PEERS_PORT
 
@@ -31,11 +31,11 @@ class PeerAddress:
 
     @classmethod
     def parse(cls, text: str) -> PeerAddress:
-        """Read an address; scheme and port may be left out. Raises Refusal."""
+        """Read an address; scheme and port may be left out. Raises WrongUsage."""
         match = _ADDRESS.fullmatch(text.strip().removeprefix(_SCHEME))
         port = int(match["port"] or PEERS_PORT) if match else 0
         if match is None or not 0 < port < 65536:
-            raise Refusal(
+            raise WrongUsage(
                 f"{text[:80]!r} is not the address of a relay",
                 hint="write meshrelay://HOST:PORT or meshrelay://HOST:PORT#RELAYID",
             )

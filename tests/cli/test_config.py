@@ -69,7 +69,7 @@ def test_the_list_says_what_each_setting_means(terminal: Terminal) -> None:
     ],
 )
 def test_what_a_relay_could_not_start_with_is_refused(terminal: Terminal, key: str, value: str) -> None:
-    terminal.refuse("config", "set", key, value)
+    terminal.refuse("config", "set", key, value, code=1 if key == "colour" else 2)
     assert not (terminal.data / "settings.toml").exists()
 
 

@@ -136,7 +136,7 @@ def test_what_is_no_form_is_no_draft(terminal: Terminal, tmp_path: Path) -> None
     path = tmp_path / "x"
     for data in ("{", '{"colour": "red"}', "<alert/>"):
         path.write_text(data, encoding="utf-8")
-        terminal.refuse("draft", "save", "x", str(path))
+        terminal.refuse("draft", "save", "x", str(path), code=1 if data == "<alert/>" else 2)
     terminal.refuse("draft", "save", "x", str(tmp_path / "missing"))
     terminal.refuse("draft", "save", "x" * 61, str(path))
     for command in ("show", "remove", "publish"):

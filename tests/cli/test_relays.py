@@ -117,7 +117,7 @@ def test_a_relay_that_cannot_be_reached_ends_with_4_and_one_of_many_with_3(termi
         assert wrong.exit_code != 0
         with running(terminal.data):
             assert nobody in terminal.refuse("sync", nobody, code=4)
-    terminal.refuse("sync", "not an address")
+    terminal.refuse("sync", "not an address", code=2)
 
 
 def test_the_address_book_is_kept_without_a_relay(terminal: Terminal) -> None:
@@ -128,7 +128,7 @@ def test_the_address_book_is_kept_without_a_relay(terminal: Terminal) -> None:
     terminal.do("peers", "remove", "10.0.0.7")
     assert terminal.read("peers")["peers"] == []
     assert "not in the address book" in terminal.refuse("peers", "remove", "10.0.0.7")
-    terminal.refuse("peers", "add", "ftp://x/y")
+    terminal.refuse("peers", "add", "ftp://x/y", code=2)
 
 
 def test_a_chosen_port_that_is_taken_is_an_error(terminal: Terminal, other: Terminal) -> None:
@@ -188,7 +188,7 @@ def test_setup_with_nobody_there_says_so(terminal: Terminal) -> None:
     ],
 )
 def test_setup_refuses_what_cannot_be(terminal: Terminal, words: list[str], fault: str) -> None:
-    assert fault in terminal.refuse("setup", "--yes", *words)
+    assert fault in terminal.refuse("setup", "--yes", *words, code=2)
     assert not (terminal.data / "settings.toml").exists()
 
 
