@@ -1,7 +1,7 @@
 """Bring the catalogues up to date with the sentences in meshrelay/words: ``python -m tests.words.catalogues``.
 
 Collects the messages, merges them into every language's catalogue (what is no longer said goes, what is new stands
-there untranslated), and compiles each. Heads hold nothing that changes by itself, so that running it twice changes nothing.
+there untranslated), and compiles each. Heads hold nothing that changes by itself: running it twice changes nothing.
 Prints how many messages each language lacks. See docs/translating.md.
 """
 
