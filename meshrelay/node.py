@@ -21,6 +21,7 @@ from collections.abc import Callable, Container, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -37,8 +38,10 @@ from meshrelay.index import Index
 from meshrelay.keyring import Keyring, from_file
 from meshrelay.local import Local
 from meshrelay.machine import clock_is_synchronised
-from meshrelay.peers.client import ExchangeReport
+from meshrelay.peers.answers import Answers
+from meshrelay.peers.client import Link
 from meshrelay.peers.discovery import SERVICE_TYPE, Discovery
+from meshrelay.peers.exchange import ExchangeReport
 from meshrelay.peers.link import open_identity
 from meshrelay.peers.server import PeerServer
 from meshrelay.peers.side import OurSide
@@ -264,8 +267,16 @@ class Node:
                 self._peer_listener.port, service_type=self._service_type, interfaces=self.settings.interface
             )
         side = OurSide(self.relay, self.index, clock=self.clock, read=self.read, write=self.write)
-        server = PeerServer(side, self.identity, port=self._peer_listener.port)
-        self.spread = Spread(side, self.identity, server, given=self.settings.peer, discovery=discovery)
+        answers = Answers(side, port=self._peer_listener.port)
+        server = PeerServer(answers, self.identity)
+        self.spread = Spread(
+            side,
+            answers,
+            partial(Link, self.identity),
+            own_id=self.identity.relay_id,
+            given=self.settings.peer,
+            discovery=discovery,
+        )
         reader = make_reader(
             relay=self.relay,
             clock=self.clock,

@@ -1,83 +1,42 @@
-"""One exchange with one other relay: learn what each side lacks, fetch it, and offer what the other lacks.
+"""Dialling other relays: one connection over mutual TLS, one request after the other.
 
-Not here: whom to dial and when (spread), what a message means (core.reconcile). The law: whatever the peer answers, an
-exchange ends in bounded time with a report of what was done, and nothing comes out of here but PeerUnreachable and
-PeerFault. What has arrived whole is kept, wherever the link is cut.
-Source: docs/spec/http.md, "An exchange".
+Not here: what is said (talk, exchange), whom to dial and when (spread). The law: the pin is checked before any byte of
+HTTP is sent, and nothing comes out of here but PeerUnreachable and PeerFault.
+Source: docs/spec/http.md, "Links".
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
 import socket
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import accumulate
+from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
-from multidict import CIMultiDictProxy
 from yarl import URL
 
-from meshrelay.core import order, reconcile
-from meshrelay.core.envelope import Header, ItemClass
-from meshrelay.core.reconcile import Reconciliation
-from meshrelay.errors import InvalidMessage, PeerFault, PeerUnreachable
+from meshrelay.errors import PeerFault
 from meshrelay.index import PeerView
 from meshrelay.peers import wire
 from meshrelay.peers.addressbook import PeerAddress
+from meshrelay.peers.exchange import ExchangeReport, exchange, meet
 from meshrelay.peers.link import LinkIdentity, SpkiPin
 from meshrelay.peers.side import OurSide
-from meshrelay.peers.wire import Answer
-
-T = TypeVar("T")
+from meshrelay.peers.talk import Answered, CutOff, Talk, check_status
 
 _CONNECT = 6.0  # seconds for TCP and TLS: three tries of a first packet
 _READ = 10.0  # seconds without a byte
 _REQUEST = 120.0  # seconds for one request and its reply
-_EXCHANGE = 900.0  # seconds for an exchange; the next one goes on from there
 _HOST = "relay.invalid"  # what HTTP calls every relay (RFC 2606); names and addresses stay out of it
 
-_FEW = 16  # so few items are fetched without asking for their summaries
-_DEFLATED = 3  # to one: how much a batch shrinks
-_FAULTS = 3
-_ALL = tuple(range(reconcile.CLASSES))
-_SLOW_START = (
-    ((ItemClass.KEYS, ItemClass.CORRECTION, ItemClass.GRAVE), 16 * 1024),
-    (_ALL, 8 * 1024),
-)
-"""Classes and bytes of the first rounds with a relay that was not met lately; the last one has no limit."""
 
-
-@dataclass(slots=True)
-class ExchangeReport:
-    """What one exchange did: items received (new here), sent (new there), refused by either side, bytes of bodies.
-
-    `settled` says that nothing is left that either side lacks and would take. `trouble` is what cut it short.
-    """
-
-    relay_id: bytes = b""
-    settled: bool = False
-    received: int = 0
-    sent: int = 0
-    declined: int = 0
-    refused: int = 0
-    rounds: int = 0
-    bytes_received: int = 0
-    bytes_sent: int = 0
-    trouble: PeerFault | PeerUnreachable | None = None
-
-
-class Link:
-    """One connection to one relay; its requests, typed and checked. `relay_id` is known once something answered."""
+class Link(Talk):
+    """A connection over mutual TLS, dialled at the first of `hosts` that answers."""
 
     def __init__(self, identity: LinkIdentity, hosts: Sequence[str], port: int, relay_id: bytes | None) -> None:
-        self.bytes_sent = 0
-        self.bytes_received = 0
+        super().__init__()
         self._identity = identity
         self._hosts = tuple(hosts)
         self._port = port
@@ -108,53 +67,9 @@ class Link:
         """The relay at the other end; empty before anything answered."""
         return self._pin.relay_id or b""
 
-    async def hello(self, *, port: int, now: int) -> tuple[int, int]:
-        """Greet; return the peer's port and time."""
-        body, _ = await self._request("POST", "hello", wire.pack_hello(port=port, now=now), limit=64)
-        return _understood(lambda: wire.unpack_hello(body))
-
-    async def reconcile(self, message: bytes) -> bytes:
-        """Send a message; return the reply as it came."""
-        body, _ = await self._request("POST", "reconcile", message, limit=reconcile.MAX_REPLY)
-        return body
-
-    async def summaries(self, keys: Sequence[bytes]) -> list[Header | None]:
-        """Ask what stands behind these keys; None for what is gone."""
-        body, _ = await self._request("POST", "summaries", wire.pack_keys(keys), limit=wire.MAX_SUMMARIES)
-        return _understood(lambda: wire.unpack_summaries(body, keys))
-
-    async def fetch(self, keys: Sequence[bytes]) -> Batch:
-        """Fetch the items of these keys, or the first of them; a batch that was cut off holds what came whole."""
-        try:
-            body, headers = await self._request("POST", "items", wire.pack_keys(keys), limit=wire.MAX_DEFLATED)
-        except _CutOff as error:
-            return Batch(wire.whole_items(error.body), 0, error)
-        settled = headers.get(wire.ANSWERED, "")
-        if not settled.isascii() or not settled.isdecimal() or not 0 < int(settled[:9]) <= len(keys):
-            raise PeerFault("a batch that does not say what it settles")
-        return Batch(_understood(lambda: wire.unpack_items(body)), int(settled))
-
-    async def offer(self, headers: Sequence[Header]) -> tuple[list[Answer], list[int]]:
-        """Offer items; return the answers, and the positions of those wanted, in the order wanted."""
-        body, _ = await self._request(
-            "POST", "offer", wire.pack_offer(headers), limit=4 * len(headers), content_type=wire.OFFER
-        )
-        return _understood(lambda: wire.unpack_choice(body, offered=len(headers)))
-
-    async def peers(self) -> list[str]:
-        """Ask where other relays of this network listen."""
-        body, _ = await self._request("GET", "peers", b"", limit=4096)
-        return _understood(lambda: wire.unpack_places(body))
-
-    async def give(self, items: Sequence[bytes]) -> list[Answer]:
-        """Give items; return an answer for each."""
-        packed = await asyncio.to_thread(wire.pack_items, items)
-        body, _ = await self._request("PUT", "items", packed, limit=len(items), content_type=wire.BATCH)
-        return _understood(lambda: wire.unpack_answers(body, given=len(items)))
-
-    async def _request(
+    async def request(
         self, method: str, path: str, body: bytes, *, limit: int, content_type: str = wire.MESSAGE
-    ) -> tuple[bytes, CIMultiDictProxy[str]]:
+    ) -> Answered:
         """Send a request and read its reply of at most `limit` bytes."""
         if self._session is None:
             raise RuntimeError("a link is used inside of its context")
@@ -170,30 +85,22 @@ class Link:
                 server_hostname="0.0.0.0",  # noqa: S104  # an address, so that no name is sent in the clear
                 allow_redirects=False,
             ) as response:
-                _check_status(response.status)
+                check_status(response.status)
                 async for chunk in response.content.iter_any():
                     reply += chunk
                     self.bytes_received += len(chunk)
                     if len(reply) > limit:
                         raise PeerFault(f"a reply of more than {limit} bytes")
-                return bytes(reply), response.headers
+                return Answered(bytes(reply), response.headers.get(wire.ANSWERED, ""))
         except aiohttp.ServerFingerprintMismatch as error:
             raise PeerFault("another relay answers there than expected") from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise _CutOff(_words(error), bytes(reply)) from error
+            raise CutOff(_words(error), bytes(reply)) from error
 
 
 async def _slices(body: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(body), wire.SLICE):
         yield body[start : start + wire.SLICE]
-
-
-class _CutOff(PeerUnreachable):
-    """No answer, or only the beginning of one."""
-
-    def __init__(self, message: str, body: bytes) -> None:
-        super().__init__(message)
-        self.body = body
 
 
 class _Given(AbstractResolver):
@@ -222,32 +129,6 @@ class _Given(AbstractResolver):
         """Do nothing: there is nothing to close."""
 
 
-def _check_status(status: int) -> None:
-    if status in (429, 503):
-        raise PeerUnreachable("the relay is busy")
-    if status == 403:
-        raise PeerFault("the relay does not take this one for a relay")
-    if status != 200:
-        raise PeerFault(f"the relay answers {status}")
-
-
-def _within(headers: Sequence[Header], budget: int | None) -> int:
-    """Return how many of these items go into a budget of bytes."""
-    if budget is None:
-        return len(headers)
-    for count, total in enumerate(accumulate(header.size for header in headers)):
-        if total > budget * _DEFLATED:
-            return count
-    return len(headers)
-
-
-def _understood(read: Callable[[], T]) -> T:
-    try:
-        return read()
-    except InvalidMessage as error:
-        raise PeerFault(str(error)) from error
-
-
 def _words(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
@@ -258,273 +139,8 @@ def _words(error: Exception) -> str:
     return f"the link was cut: {error}" if str(error) else "the link was cut"
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Fetched items, how many of the keys asked for they settle, and what cut the batch off."""
-
-    items: list[bytes]
-    settled: int
-    trouble: PeerUnreachable | None = None
-
-
 async def sync(side: OurSide, identity: LinkIdentity, address: PeerAddress, *, port: int = 0) -> ExchangeReport:
     """Dial one address, exchange once and report; raises PeerUnreachable or PeerFault when nothing could begin."""
     async with Link(identity, [address.host], address.port, address.relay_id) as link:
         await meet(side, link, own_id=identity.relay_id, port=port)
         return await exchange(side, link, PeerView())
-
-
-async def meet(side: OurSide, link: Link, *, own_id: bytes, port: int) -> tuple[int, int]:
-    """Say hello, which tells who is there; return the peer's port and time. Raises PeerFault for a mirror."""
-    answer = await link.hello(port=port, now=side.now)
-    if link.relay_id == own_id:
-        raise PeerFault("that is this relay itself")
-    return answer
-
-
-async def exchange(side: OurSide, link: Link, view: PeerView, *, slow_start: bool = True) -> ExchangeReport:
-    """Exchange with the relay at the other end of an open link, both ways, and report what was done.
-
-    Raises PeerUnreachable or PeerFault when nothing could begin; what goes wrong later is in the report.
-    `slow_start` is for a relay that was not met lately, when nobody knows how long the link will last: a few kilobytes
-    for the urgent classes come first, then a few for all of them. Whenever it breaks, something has arrived.
-    """
-    work = _Exchange(side, link, view)
-    try:
-        async with asyncio.timeout(_EXCHANGE):
-            for classes, budget in (*_SLOW_START, (_ALL, None)) if slow_start else [(_ALL, None)]:
-                settled = await work.settle(classes=classes, budget=budget) and classes == _ALL
-                await work.offer_what_matters()
-                if classes == _ALL:
-                    # Until all is known, a quarter of the bytes for what does not matter here.
-                    await work.carry_the_rest(budget=None if settled or budget is None else budget // 4)
-                if settled:
-                    work.report.settled = not work.shared
-                    break
-    except (PeerFault, PeerUnreachable) as error:
-        if not work.report.rounds:
-            raise
-        work.report.trouble = error
-    except TimeoutError:
-        work.report.trouble = PeerUnreachable("the exchange took too long")
-    finally:
-        work.let_go()
-    return work.done()
-
-
-async def give(
-    side: OurSide, link: Link, view: PeerView, headers: Sequence[Header], *, urgent: Callable[[Header], bool]
-) -> ExchangeReport:
-    """Give the urgent ones of these items at once and offer the others; raises PeerUnreachable or PeerFault."""
-    work = _Exchange(side, link, view)
-    await work.give_at_once([header for header in headers if urgent(header)])
-    await work.offer([header for header in headers if not urgent(header)])
-    return work.done()
-
-
-class _Exchange:
-    def __init__(self, side: OurSide, link: Link, view: PeerView) -> None:
-        self.report = ExchangeReport()
-        self._side = side
-        self._link = link
-        self._view = view
-        self._faults = 0
-        self._chunk = wire.FIRST_CHUNK
-        self._done: set[bytes] = set()
-        """Keys of the peer's that this exchange has dealt with; the index may not have heard of them yet."""
-        self._given: set[bytes] = set()
-        self._claimed: set[bytes] = set()
-        self.shared = False
-        """Whether something was left to another exchange, so that this one does not know whether it came."""
-        self._later: list[Header] = []
-        """What does not matter here, to be fetched last."""
-        self._have: list[bytes] = []
-        self._rest: list[Header] = []
-
-    async def settle(self, *, classes: Sequence[int], budget: int | None) -> bool:
-        """Find the difference, and fetch what matters here as soon as its class is settled; tell whether all is known.
-
-        Under a budget, which may end before a class is settled, at once.
-        """
-        held = self._side.index.keys
-        view = await self._side.read(self._view.keys, held)
-        work = Reconciliation(
-            view.changed(add=self._done) if self._done else view,
-            salt=secrets.token_bytes(reconcile.SALT_SIZE),
-            now=self._side.now,
-            classes=classes,
-            budget=budget,
-        )
-        have: list[bytes] = []
-        need: list[bytes] = []
-        while (message := await self._side.read(work.message)) is not None:
-            reply = await self._link.reconcile(message)
-            try:
-                found = self._view.sort_out(await self._side.read(work.receive, reply), held)
-            except InvalidMessage as error:
-                raise PeerFault(f"a reply that cannot be one: {error}") from error
-            have += found.have
-            need += found.need
-            self.report.rounds += 1
-            unsettled = reconcile.CLASSES if work.unsettled is None else work.unsettled
-            known = [key for key in need if key[0] < unsettled + (budget is not None)]
-            await self._need(known, few=_FEW if budget is None else 0)
-        self._have = [key for key in have if key not in self._given]
-        return work.settled
-
-    async def offer_what_matters(self) -> None:
-        """Offer, of what the peer lacks, what matters here."""
-        headers = [header for header in await self._side.summaries(self._have) if header is not None]
-        self._rest = [header for header in headers if not self._side.matters(header)]
-        await self.offer([header for header in headers if self._side.matters(header)])
-
-    async def carry_the_rest(self, *, budget: int | None) -> None:
-        """Fetch and then offer what does not matter here, about `budget` bytes of it each way."""
-        later = self._sorted(self._later)
-        now = later[: _within(later, budget)]
-        self._later = later[len(now) :]
-        await self._fetch([claim.key for claim in now])
-        rest = self._sorted(self._rest)
-        await self.offer(rest[: _within(rest, budget)])
-
-    async def _need(self, keys: Iterable[bytes], *, few: int) -> None:
-        """Fetch what matters here of these, and note the others; `few` of them or less are fetched without choosing."""
-        wanted = [key for key in keys if key not in self._done]
-        self._done.update(wanted)
-        if len(wanted) <= few:
-            # In key order the newest of a class are last.
-            await self._fetch(sorted(wanted, key=lambda key: (key[0], -int.from_bytes(key[1:], "big"))))
-            return
-        claims: list[Header] = []
-        for chunk in self._chunks(wanted):
-            claims += self._worth(chunk, await self._link.summaries(chunk))
-        self._later += [claim for claim in claims if not self._side.matters(claim)]
-        await self._fetch([claim.key for claim in self._sorted([c for c in claims if self._side.matters(c)])])
-
-    def _worth(self, keys: Sequence[bytes], claims: Sequence[Header | None]) -> list[Header]:
-        """Leave out what is gone there or would be declined here."""
-        worth: list[Header] = []
-        for key, claim in zip(keys, claims, strict=True):
-            if claim is not None and not self._side.declines(claim):
-                worth.append(claim)
-            else:
-                self._view.decline([key])
-                self.report.declined += 1
-        return worth
-
-    def _sorted(self, headers: Iterable[Header]) -> list[Header]:
-        return sorted(headers, key=lambda header: order.carried(header, matters=self._side.matters(header)))
-
-    async def _fetch(self, keys: Iterable[bytes]) -> None:
-        """Fetch in this order; the next batch is on its way while the last one is verified and stored.
-
-        What has come from elsewhere by now, or is just coming, is left out: several neighbours share the work.
-        """
-        rest = deque(keys)
-        taking: asyncio.Task[None] | None = None
-        try:
-            while chunk := self._claim(rest):
-                batch = await self._link.fetch(chunk)
-                self._chunk = wire.MAX_ITEMS
-                if taking is not None:
-                    await taking
-                taking = asyncio.create_task(self._take(chunk, batch))
-                if batch.trouble is not None:
-                    raise batch.trouble
-                unsettled = chunk[batch.settled :]
-                self._release(unsettled)
-                rest.extendleft(reversed(unsettled))
-        finally:
-            if taking is not None:
-                await taking
-
-    def _claim(self, rest: deque[bytes]) -> list[bytes]:
-        """Take the next chunk, and let other exchanges know that it is coming."""
-        held = self._side.index.keys
-        chunk: list[bytes] = []
-        while rest and len(chunk) < self._chunk:
-            key = rest.popleft()
-            if self._side.is_coming(key):
-                self.shared = True
-            elif key not in held:
-                chunk.append(key)
-        self._side.expect(chunk)
-        self._claimed.update(chunk)
-        return chunk
-
-    def _release(self, keys: Iterable[bytes]) -> None:
-        self._side.expect_no_more(keys)
-        self._claimed.difference_update(keys)
-
-    async def _take(self, chunk: Sequence[bytes], batch: Batch) -> None:
-        asked = chunk if batch.trouble is not None else chunk[: batch.settled]
-        try:
-            taken = await self._side.receive(batch.items, source=self._link.relay_id) if batch.items else []
-        finally:
-            self._release(asked)
-        missing = set(asked)
-        faults = 0
-        for one in taken:
-            if one.key is None or one.key not in missing:
-                faults += 1  # not an item, or not one that was asked for
-                self.report.declined += 1
-                continue
-            missing.discard(one.key)
-            self.report.received += one.answer is Answer.NEW
-            if one.answer is Answer.DECLINED:
-                self.report.declined += 1
-                self._view.decline([one.key])
-        if batch.trouble is not None:
-            return
-        self._view.decline(missing)
-        self._faults += max(faults, bool(missing))
-        if self._faults >= _FAULTS:
-            raise PeerFault("items that are none, not asked for, or missing")
-
-    async def offer(self, headers: Sequence[Header]) -> None:
-        """Offer in our order; give what is wanted in the peer's."""
-        for chunk in self._chunks(self._sorted(headers)):
-            answers, wanted = await self._link.offer(chunk)
-            self._given.update(header.key for header in chunk)
-            self._heed([header.key for header in chunk], answers)
-            await self._give([chunk[place].key for place in wanted])
-
-    async def give_at_once(self, headers: Sequence[Header]) -> None:
-        """Give items without asking whether they are wanted."""
-        await self._give([header.key for header in self._sorted(headers)])
-
-    def let_go(self) -> None:
-        """Leave to other exchanges what was asked for and did not come."""
-        self._release(tuple(self._claimed))
-
-    def done(self) -> ExchangeReport:
-        """Return the report, complete."""
-        self.report.relay_id = self._link.relay_id
-        self.report.bytes_sent, self.report.bytes_received = self._link.bytes_sent, self._link.bytes_received
-        return self.report
-
-    async def _give(self, keys: Sequence[bytes]) -> None:
-        rest = keys
-        while rest:
-            items, settled = await self._side.items(rest[: wire.MAX_ITEMS])
-            if items:
-                answers = await self._link.give([data for _, data in items])
-                self.report.sent += answers.count(Answer.NEW)
-                self._heed([key for key, _ in items], answers)
-            rest = rest[settled:]
-
-    def _heed(self, keys: Sequence[bytes], answers: Sequence[Answer]) -> None:
-        """Remember who has what, and what the peer does not want."""
-        refused = [key for key, answer in zip(keys, answers, strict=True) if answer in (Answer.DECLINED, Answer.BAD)]
-        held = [key for key, answer in zip(keys, answers, strict=True) if answer is Answer.KNOWN]
-        self._view.refuse(refused)
-        self.report.refused += len(refused)
-        self._side.note(held, self._link.relay_id)
-
-    def _chunks(self, whole: Sequence[T]) -> Iterator[Sequence[T]]:
-        """Cut into pieces, the first small, so that what matters most does not wait for the rest."""
-        start = 0
-        while start < len(whole):
-            size = wire.FIRST_CHUNK if start == 0 else wire.MAX_ITEMS
-            yield whole[start : start + size]
-            start += size

@@ -7,6 +7,7 @@ hold, nothing is taken but by `Relay.receive_many`, and the event loop is never 
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import ParamSpec, Protocol, TypeVar
 from meshrelay.core import order
 from meshrelay.core.clock import Clock
 from meshrelay.core.envelope import Header
+from meshrelay.core.reconcile import SALT_SIZE
 from meshrelay.errors import InvalidItem
 from meshrelay.index import Index
 from meshrelay.peers.wire import Answer, fitting
@@ -23,6 +25,7 @@ from meshrelay.relay import Outcome, Receipt, Relay
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_DICE = random.SystemRandom()
 _EXPECTED = 5.0  # seconds for which an item that was asked for is left to whoever was asked
 _GIVERS = 20_000  # items of which we remember who has them
 
@@ -47,12 +50,22 @@ class Runs(Protocol):
 
 
 class OurSide:
-    """This relay's items, its rules, its clock and its threads, as an exchange sees them."""
+    """This relay's items, its rules, its clock, its dice and its threads, as an exchange sees them."""
 
-    def __init__(self, relay: Relay, index: Index, *, clock: Callable[[], Clock], read: Runs, write: Runs) -> None:
+    def __init__(
+        self,
+        relay: Relay,
+        index: Index,
+        *,
+        clock: Callable[[], Clock],
+        read: Runs,
+        write: Runs,
+        dice: random.Random = _DICE,
+    ) -> None:
         self.relay = relay
         self.index = index
         self.read = read
+        self.dice = dice
         self._coming: dict[bytes, float] = {}
         self._clock = clock
         self._write = write
@@ -62,6 +75,10 @@ class OurSide:
     def now(self) -> int:
         """The time in force, in unix seconds."""
         return self._clock().now
+
+    def salt(self) -> bytes:
+        """Return the salt of a new exchange, which nobody can foresee."""
+        return self.dice.randbytes(SALT_SIZE)
 
     def matters(self, header: Header) -> bool:
         """Tell whether an item matters here, so that it is carried first."""

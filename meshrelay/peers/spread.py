@@ -16,9 +16,9 @@ import contextlib
 import logging
 import random
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from meshrelay.core.clock import AGREEMENT
 from meshrelay.core.envelope import Header, ItemClass
@@ -26,11 +26,11 @@ from meshrelay.errors import PeerFault, PeerUnreachable, Refusal
 from meshrelay.index import PeerView
 from meshrelay.local import KnownPeer
 from meshrelay.peers.addressbook import PeerAddress, pinned
-from meshrelay.peers.client import ExchangeReport, Link, exchange, give, meet
-from meshrelay.peers.discovery import Discovery, Sighting
-from meshrelay.peers.link import LinkIdentity
-from meshrelay.peers.server import PeerServer, Visit
+from meshrelay.peers.answers import Answers, Visit
+from meshrelay.peers.discovery import Sighting
+from meshrelay.peers.exchange import ExchangeReport, exchange, give, meet
 from meshrelay.peers.side import OurSide
+from meshrelay.peers.talk import Talk
 from meshrelay.relay import PeerStatus
 from meshrelay.store import Change
 
@@ -70,6 +70,23 @@ _SLICE = 500
 
 _ASKED = 600.0  # seconds between two questions for other relays
 _SHARED = 3600.0  # seconds for which a relay that was met is named to others
+
+
+class Dial(Protocol):
+    """Opens a connection to a relay at the first of `hosts` that answers; a `relay_id` is a pin."""
+
+    def __call__(self, hosts: Sequence[str], port: int, relay_id: bytes | None, /) -> Talk:
+        """Return what connects once its context is entered."""
+        ...
+
+
+class Hears(Protocol):
+    """Hears of relays on the networks that this one is in."""
+
+    def sightings(self) -> AsyncIterator[Sighting]:
+        """Yield what is heard, for ever."""
+        ...
+
 
 _WAYS = ("given", "mdns", "book", "told", "inbound")
 _dice = random.SystemRandom()
@@ -139,15 +156,17 @@ class Spread:
     def __init__(
         self,
         side: OurSide,
-        identity: LinkIdentity,
-        server: PeerServer,
+        answers: Answers,
+        dial: Dial,
         *,
+        own_id: bytes,
         given: Sequence[str] = (),
-        discovery: Discovery | None = None,
+        discovery: Hears | None = None,
     ) -> None:
         self._side = side
-        self._identity = identity
-        self._server = server
+        self._answers = answers
+        self._dial = dial
+        self._own_id = own_id
         self._addresses = [PeerAddress.parse(uri) for uri in given]
         self._discovery = discovery
         self._neighbours: dict[bytes, _Neighbour] = {}
@@ -203,7 +222,7 @@ class Spread:
         """Exchange with one relay now; raises Refusal for what is no address, PeerUnreachable or PeerFault."""
         book = await self._side.read(self._side.relay.local.peers)
         address = pinned(PeerAddress.parse(uri), book)
-        async with Link(self._identity, [address.host], address.port, address.relay_id) as link:
+        async with self._dial([address.host], address.port, address.relay_id) as link:
             await self._meet(link)
             neighbour = self._neighbours.get(link.relay_id)
             if neighbour is None:
@@ -257,7 +276,7 @@ class Spread:
             self._unfound.pop(address, None)
             self._add(relay_id, _Route((address.host,), address.port, "given"), given=address)
 
-    async def _hear_sightings(self, discovery: Discovery) -> None:
+    async def _hear_sightings(self, discovery: Hears) -> None:
         async for sighting in discovery.sightings():
             relay_id = self._instances.get(sighting.instance)
             neighbour = self._neighbours.get(relay_id) if relay_id is not None else None
@@ -291,11 +310,11 @@ class Spread:
         return None
 
     async def _identify(self, hosts: tuple[str, ...], port: int) -> bytes:
-        async with Link(self._identity, hosts, port, None) as link:
+        async with self._dial(hosts, port, None) as link:
             await self._meet(link)
             return link.relay_id
 
-    async def _ask_for_others(self, neighbour: _Neighbour, link: Link) -> None:
+    async def _ask_for_others(self, neighbour: _Neighbour, link: Talk) -> None:
         """Dial whom this neighbour met on our network lately: where multicast is blocked, one known relay is enough."""
         if neighbour.asked is not None and _moment() - neighbour.asked < _ASKED:
             return
@@ -322,14 +341,14 @@ class Spread:
         finally:
             self._finding.discard(address.place)
 
-    async def _meet(self, link: Link) -> None:
-        _, theirs = await meet(self._side, link, own_id=self._identity.relay_id, port=self._server.port)
+    async def _meet(self, link: Talk) -> None:
+        _, theirs = await meet(self._side, link, own_id=self._own_id, port=self._answers.port)
         neighbour = self._neighbours.get(link.relay_id)
         if neighbour is not None:
             neighbour.agrees = abs(theirs - self._side.now) <= AGREEMENT
 
     async def _hear_visits(self) -> None:
-        async for visit in self._server.visits():
+        async for visit in self._answers.visits():
             self._hear_visit(visit)
 
     def _hear_visit(self, visit: Visit) -> None:
@@ -355,7 +374,7 @@ class Spread:
             if route.how != "book" and neighbour.add_route(route) and wake:
                 neighbour.wake.set()
             return neighbour
-        if relay_id == self._identity.relay_id or not self._has_room(route.how):
+        if relay_id == self._own_id or not self._has_room(route.how):
             return None
         neighbour = _Neighbour(relay_id, [route], given)
         self._neighbours[relay_id] = neighbour
@@ -402,12 +421,12 @@ class Spread:
 
     async def _let_the_other_end(self, neighbour: _Neighbour) -> None:
         """Wait while the other one is exchanging with us: one exchange settles both."""
-        if neighbour.relay_id < self._identity.relay_id:
+        if neighbour.relay_id < self._own_id:
             return
         if neighbour.settled_at is None:
             await asyncio.sleep(_FIRST)  # two that have just met dial each other at the same moment
         until = _moment() + _PATIENCE
-        while (heard := self._server.heard(neighbour.relay_id)) is not None:
+        while (heard := self._answers.heard(neighbour.relay_id)) is not None:
             silent = _moment() - heard
             if silent > _BOTH or _moment() > until:
                 return
@@ -431,7 +450,7 @@ class Spread:
     async def _exchange(self, neighbour: _Neighbour) -> None:
         slow_start = neighbour.settled_at is None or neighbour.failures > 0
 
-        async def both_ways(link: Link) -> ExchangeReport:
+        async def both_ways(link: Talk) -> ExchangeReport:
             async with self._exchanges:
                 report = await exchange(self._side, link, neighbour.view, slow_start=slow_start)
             if self._discovery is not None and report.trouble is None:
@@ -448,12 +467,12 @@ class Spread:
         neighbour.unfinished = not report.settled
         self._note(neighbour, report)
 
-    async def _over_a_link(self, neighbour: _Neighbour, work: Callable[[Link], Awaitable[T]]) -> T:
+    async def _over_a_link(self, neighbour: _Neighbour, work: Callable[[Talk], Awaitable[T]]) -> T:
         """Dial by the known routes until one answers, and do `work` over the link."""
         trouble: PeerFault | PeerUnreachable = PeerUnreachable("no address is known")
         for route in list(neighbour.routes):
             try:
-                async with Link(self._identity, route.hosts, route.port, neighbour.relay_id) as link:
+                async with self._dial(route.hosts, route.port, neighbour.relay_id) as link:
                     if neighbour.greeted is None or neighbour.failures or _moment() - neighbour.greeted > _GREETED:
                         await self._meet(link)
                         neighbour.greeted = _moment()
@@ -485,7 +504,7 @@ class Spread:
             neighbour.settled_at = self._side.now
         moment = _moment()
         met = [one for one in self._neighbours.values() if one.answered is not None and moment - one.answered < _SHARED]
-        self._server.share(
+        self._answers.share(
             PeerAddress(host, route.port) for one in met for route in one.routes[:1] for host in route.hosts
         )
 

@@ -19,7 +19,8 @@ from time import perf_counter, process_time
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.trust import Anchor
 from meshrelay.index import PeerView
-from meshrelay.peers.client import ExchangeReport, Link, exchange, meet
+from meshrelay.peers.client import Link
+from meshrelay.peers.exchange import ExchangeReport, exchange, meet
 from tests.peers.stations import NOW, Station
 from tests.processes import author_keys, made_items
 

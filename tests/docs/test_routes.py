@@ -14,6 +14,7 @@ from meshrelay.core.clock import Clock
 from meshrelay.index import Index
 from meshrelay.keyring import Keyring
 from meshrelay.local import Local
+from meshrelay.peers.answers import Answers
 from meshrelay.peers.link import open_identity
 from meshrelay.peers.server import PeerServer
 from meshrelay.peers.side import OurSide
@@ -59,7 +60,7 @@ def routes(relay: Relay, tmp_path: Path) -> set[str]:
     )
     desk = make_desk(token="token", status=status, sync=sync)
     side = OurSide(relay, Index(relay.store.keys()[0]), clock=clock, read=at_once, write=at_once)
-    peers = PeerServer(side, open_identity(tmp_path / "link.pem"), port=0)
+    peers = PeerServer(Answers(side, port=0), open_identity(tmp_path / "link.pem"))
     return {*answered(reader.app), *answered(desk), *answered(peers._runner.app)}
 
 

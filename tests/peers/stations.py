@@ -24,10 +24,13 @@ from meshrelay.core.trust import Anchor
 from meshrelay.index import Index, PeerView
 from meshrelay.keyring import Keyring
 from meshrelay.local import Local
+from meshrelay.peers import answers as answers_module
 from meshrelay.peers import server as server_module
 from meshrelay.peers.addressbook import PeerAddress
-from meshrelay.peers.client import ExchangeReport, Link, exchange, meet
+from meshrelay.peers.answers import Answers
+from meshrelay.peers.client import Link
 from meshrelay.peers.discovery import Discovery
+from meshrelay.peers.exchange import ExchangeReport, exchange, meet
 from meshrelay.peers.link import open_identity
 from meshrelay.peers.server import PeerServer
 from meshrelay.peers.side import OurSide, Runs
@@ -102,9 +105,7 @@ class Station:
     @asynccontextmanager
     async def in_touch(self, *given: Station, discovery: Discovery | None = None) -> AsyncIterator[Spread]:
         """Keep in touch with others, as a running node does."""
-        spread = Spread(
-            self.side, self.identity, self.server, given=[str(one.address) for one in given], discovery=discovery
-        )
+        spread = self.spread(*(str(one.address) for one in given), discovery=discovery)
         tasks = [asyncio.create_task(spread.run()), asyncio.create_task(self._feed(spread))]
         try:
             yield spread
@@ -114,6 +115,11 @@ class Station:
             await asyncio.wait(tasks)
             for task in tasks:
                 assert task.cancelled(), task.exception()
+
+    def spread(self, *given: str, discovery: Discovery | None = None) -> Spread:
+        """Return what keeps in touch with others, not running yet."""
+        dial = partial(Link, self.identity)
+        return Spread(self.side, self.answers, dial, own_id=self.relay_id, given=given, discovery=discovery)
 
     async def _feed(self, spread: Spread) -> None:
         _, cursor = self.relay.store.keys()
@@ -177,7 +183,8 @@ class Station:
     def _listen(self, port: int) -> None:
         self.socket = socket.create_server(("127.0.0.1", port))
         self.port: int = self.socket.getsockname()[1]
-        self.server = PeerServer(self.side, self.identity, port=self.port)
+        self.answers = Answers(self.side, port=self.port)
+        self.server = PeerServer(self.answers, self.identity)
 
     async def reopen(self, *, port: int = 0) -> None:
         """Listen again, after the server was stopped and the socket closed."""
@@ -187,7 +194,7 @@ class Station:
     async def reopen_with(self, monkeypatch: pytest.MonkeyPatch, **limits: object) -> None:
         """Listen again with other limits, so that a test need not wait for the real ones."""
         for name, value in limits.items():
-            monkeypatch.setattr(server_module, name, value)
+            monkeypatch.setattr(server_module if hasattr(server_module, name) else answers_module, name, value)
         await self.server.stop()
         self.socket.close()
         await self.reopen()

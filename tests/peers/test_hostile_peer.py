@@ -18,7 +18,9 @@ from meshrelay.core.reconcile import Keys
 from meshrelay.errors import PeerFault, PeerUnreachable
 from meshrelay.index import PeerView
 from meshrelay.peers import client, side, wire
-from meshrelay.peers.client import ExchangeReport, Link, exchange, meet
+from meshrelay.peers import exchange as exchange_module
+from meshrelay.peers.client import Link
+from meshrelay.peers.exchange import ExchangeReport, exchange, meet
 from meshrelay.peers.link import LinkIdentity, open_identity
 from tests.peers.stations import Station, bulletin, bulletins
 
@@ -255,7 +257,7 @@ async def test_a_peer_that_names_everything_and_gives_nothing_keeps_nothing_out(
 async def test_a_peer_that_goes_on_for_ever_is_given_up(
     station: Station, liar: Liar, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "_EXCHANGE", 0.5)
+    monkeypatch.setattr(exchange_module, "_EXCHANGE", 0.5)
     endless = Keys.of(bytes([3]) + number.to_bytes(23, "big") for number in range(200_000))
 
     async def answer(request: web.Request) -> web.Response:

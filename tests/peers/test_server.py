@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from meshrelay.core.reconcile import MAX_REQUEST, Keys, Reconciliation
-from meshrelay.peers import link, server, wire
+from meshrelay.peers import answers, link, wire
 from meshrelay.peers.addressbook import PeerAddress
+from meshrelay.peers.answers import Budget, source_of
 from meshrelay.peers.link import LinkIdentity, open_identity
-from meshrelay.peers.server import Budget, source_of
 from tests.peers.stations import Station, bulletin, bulletins
 
 
@@ -343,7 +343,7 @@ async def test_relays_are_named_only_to_those_on_the_same_network(
     station: Station, caller: aiohttp.ClientSession
 ) -> None:
     near, far = PeerAddress("127.0.0.9", 8443, bytes(32)), PeerAddress("10.0.0.9", 8443)
-    station.server.share([near, far, PeerAddress("fe80::1%eth0", 8443), PeerAddress("clinic.lan", 8443)])
+    station.answers.share([near, far, PeerAddress("fe80::1%eth0", 8443), PeerAddress("clinic.lan", 8443)])
     async with caller.get(url(station, "peers")) as response:
         assert wire.unpack_places(await response.read()) == ["127.0.0.9:8443"]
 
@@ -361,9 +361,9 @@ def test_a_bucket_fills_up_again_and_never_beyond_its_burst() -> None:
 
 def test_buckets_are_bounded_in_number() -> None:
     budget = Budget(rate=1, burst=1)
-    for number in range(3 * server._SOURCES):
+    for number in range(3 * answers._SOURCES):
         budget.take(str(number), 1, moment=0)
-    assert len(budget._left) == server._SOURCES
+    assert len(budget._left) == answers._SOURCES
 
 
 def test_sources_are_counted_by_address_or_by_ipv6_network() -> None:

@@ -13,7 +13,8 @@ from meshrelay.core.bulletin import Severity
 from meshrelay.core.envelope import SignedItem
 from meshrelay.errors import PeerUnreachable
 from meshrelay.index import PeerView
-from meshrelay.peers.client import ExchangeReport, Link, exchange, meet
+from meshrelay.peers.client import Link
+from meshrelay.peers.exchange import ExchangeReport, exchange, meet
 from tests.peers.stations import Station, bulletin, bulletins, revocation
 
 LINK = 64 * 1024

@@ -184,7 +184,7 @@ async def test_visitors_without_number_take_only_so_many_places(stations: list[S
 
 async def test_a_given_address_without_an_id_is_pinned_on_first_use(stations: list[Station]) -> None:
     a, b, c = stations
-    bare = Spread(a.side, a.identity, a.server, given=[f"meshrelay://127.0.0.1:{b.port}"])
+    bare = a.spread(f"meshrelay://127.0.0.1:{b.port}")
     task = asyncio.create_task(bare.run())
     try:
         async with asyncio.timeout(30):
@@ -194,7 +194,7 @@ async def test_a_given_address_without_an_id_is_pinned_on_first_use(stations: li
         await asyncio.wait([task])
     # Another relay at the same address is refused from now on.
     await c.server.stop()
-    again = Spread(a.side, a.identity, a.server, given=[f"meshrelay://127.0.0.1:{b.port}"])
+    again = a.spread(f"meshrelay://127.0.0.1:{b.port}")
     await b.server.stop()
     c.socket.close()
     b.socket.close()
