@@ -37,7 +37,8 @@ def main() -> None:
     for path in sorted(LOCALE.glob("*/LC_MESSAGES/meshrelay.po")):
         with path.open("rb") as file:
             catalogue = read_po(file)
-        catalogue.update(template, no_fuzzy_matching=True)
+        # Anew for each: an update takes over the messages themselves, and what is filled in for one would be all's.
+        catalogue.update(collected(), no_fuzzy_matching=True)
         catalogue.obsolete.clear()
         if path.parts[-3] == "en":
             for message in catalogue:

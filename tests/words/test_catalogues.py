@@ -52,6 +52,12 @@ def test_every_sentence_is_translated(language: str) -> None:
         assert not message.fuzzy, f"{language}: {key!r} is fuzzy"
 
 
+@pytest.mark.parametrize("language", [tag for tag in PAGE_LANGUAGES if tag != "en"])
+def test_no_sentence_is_left_in_english(language: str) -> None:
+    left = [message.id for message in read(language) if len(message.id) > 30 and message.string == message.id]
+    assert left == []
+
+
 @pytest.mark.parametrize("language", PAGE_LANGUAGES)
 def test_every_translation_has_the_places_of_its_sentence(language: str) -> None:
     for message in read(language):
