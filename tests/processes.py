@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,6 +115,11 @@ class Process:
         finally:
             connection.close()
 
+    def processor_seconds(self) -> float:
+        """Return what it has used of the processor so far (Linux)."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def kill(self) -> None:
         """End it as a power cut would."""
         self.process.send_signal(signal.SIGKILL)
@@ -126,12 +133,17 @@ class Process:
 
 def run(data: Path, *words: str, program: Sequence[str] = ("-m", "meshrelay")) -> Process:
     """Start a relay and wait until it is ready."""
-    command = [sys.executable, *program, "--data", str(data), "run", "--no-discovery"]
     ports = ["--reader", "127.0.0.1:0", "--peers", "127.0.0.1:0", "--desk", "127.0.0.1:0"]
+    return launch(data, "run", "--no-discovery", *ports, *words, program=program)
+
+
+def launch(data: Path, *words: str, program: Sequence[str] = ("-m", "meshrelay")) -> Process:
+    """Start a relay by the words of a whole command, and wait until it is ready."""
+    command = [sys.executable, *program, "--data", str(data), *words]
     data.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
     with (data / "log").open("ab") as log:
-        process = subprocess.Popen([*command, *ports, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     _started.append(process)
     while time.monotonic() < begun + START_SECONDS:
         ended = process.poll() is not None
@@ -147,6 +159,17 @@ def run(data: Path, *words: str, program: Sequence[str] = ("-m", "meshrelay")) -
         time.sleep(0.01)
     process.kill()
     raise AssertionError(f"the relay did not start: {(data / 'log').read_text()[-2000:]}")
+
+
+@contextmanager
+def lasting(data: Path) -> Iterator[Process]:
+    """Run a relay for more than one test."""
+    relay = run(data)
+    _started.remove(relay.process)
+    try:
+        yield relay
+    finally:
+        relay.kill()
 
 
 def sequence(items: Sequence[SignedItem]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import random
 import signal
@@ -10,8 +11,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,8 +29,8 @@ from tests.processes import Process, made_items, run, sequence
 pytestmark = pytest.mark.faults
 
 NOW = int(time.time())
-RESTART_SECONDS = 10.0
-"""On a machine that does other work; alone it takes less than one."""
+RESTART_SECONDS = 2.0
+"""Of the processor, which other work on the machine does not lengthen."""
 
 PUBLISHING = [
     "before:sign:1",
@@ -201,8 +202,7 @@ def test_what_was_planned_is_published_once_whenever_the_relay_is_killed(tmp_pat
 
 def receive_and_die(folder: Path, moments: Sequence[str]) -> None:
     """Give a relay items by upload and from a peer, and let it die at each moment in turn."""
-    uploads = batches(made_items(5 * 12 * len(moments), now=NOW, keys=250, seed=1))
-    news = batches(made_items(5 * len(moments) + 5, now=NOW, keys=100, seed=2))
+    uploads, news = batches(keys=250, seed=1), batches(keys=100, seed=2)
     peer = run(folder / "peer")
     acknowledged: set[bytes] = set()
     theirs: set[bytes] = set()
@@ -210,13 +210,19 @@ def receive_and_die(folder: Path, moments: Sequence[str]) -> None:
         for moment in moments:
             program = ("-m", "tests.faults.mortal", moment)
             relay = run(folder / "data", "--peer", peer.peer_uri, program=program)
-            theirs |= upload(peer, news.pop())
-            for _ in range(12):
-                acknowledged |= upload(relay, uploads.pop())
-            assert relay.process.wait(timeout=30) == -signal.SIGKILL, f"{moment} was not met"
+            deadline = time.monotonic() + 60
+            while relay.process.poll() is None:
+                # Whichever of the two is quicker to dial gives or fetches what is new: it takes a few of these until
+                # the relay was the one that did what it is to die of.
+                assert time.monotonic() < deadline, f"{moment} was not met"
+                theirs |= upload(peer, next(news))
+                acknowledged |= upload(relay, next(uploads))
+                with suppress(subprocess.TimeoutExpired):
+                    relay.process.wait(timeout=0.1)
+            assert relay.process.wait() == -signal.SIGKILL
             assert acknowledged <= held(folder / "data").keys(), f"{moment}: an acknowledged item was lost"
         relay = run(folder / "data", "--peer", peer.peer_uri)
-        assert relay.started_in < RESTART_SECONDS
+        assert relay.processor_seconds() < RESTART_SECONDS
         everything = acknowledged | theirs
         deadline = time.monotonic() + 30
         while not everything <= held(folder / "data").keys() & held(folder / "peer").keys():
@@ -227,9 +233,11 @@ def receive_and_die(folder: Path, moments: Sequence[str]) -> None:
         peer.stop()
 
 
-def batches(items: Iterable[SignedItem]) -> list[list[SignedItem]]:
-    whole = list(items)
-    return [whole[at : at + 5] for at in range(0, len(whole), 5)]
+def batches(*, keys: int, seed: int) -> Iterator[list[SignedItem]]:
+    """Yield five new items again and again."""
+    items = made_items(1_000_000, now=NOW, keys=keys, seed=seed)
+    while batch := list(itertools.islice(items, 5)):
+        yield batch
 
 
 def upload(relay: Process, items: list[SignedItem]) -> set[bytes]:
@@ -248,6 +256,9 @@ def test_a_relay_may_be_killed_at_any_stage_of_receiving_and_telling(tmp_path: P
 
 
 @pytest.mark.full
-@pytest.mark.timeout(3600)
-def test_a_relay_may_be_killed_at_any_stage_of_receiving_and_telling_thirty_times(tmp_path: Path) -> None:
-    receive_and_die(tmp_path, random.Random(2).sample(RECEIVING * 30, len(RECEIVING) * 30))
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("turn", range(30))
+def test_a_relay_may_be_killed_at_any_stage_of_receiving_and_telling_thirty_times(tmp_path: Path, turn: int) -> None:
+    # A folder for each turn: every kill is followed by a look at all that is held, which in one folder would soon
+    # take longer than the kill.
+    receive_and_die(tmp_path, random.Random(turn).sample(RECEIVING, len(RECEIVING)))
