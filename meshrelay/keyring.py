@@ -32,7 +32,7 @@ from meshrelay.core.admission import admit, sign
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.keys import SigningKey, is_public_key
 from meshrelay.core.statements import Revocation
-from meshrelay.errors import InvalidItem, KeyLocked, NotFound, Refusal
+from meshrelay.errors import InvalidItem, KeyLocked, NotFound, Refusal, WrongUsage
 from meshrelay.sealing import Sealed, read_passphrase, sealed
 
 LOCK_SECONDS = 30.0
@@ -185,7 +185,7 @@ class Keyring:
 
     def _add(self, name: str, key: SigningKey, entry: _Entry) -> OwnKey:
         if not _NAME.fullmatch(name):
-            raise Refusal(f"{name!r} cannot name a key", hint="use up to 32 letters, digits, - and _")
+            raise WrongUsage(f"{name!r} cannot name a key", hint="use up to 32 letters, digits, - and _")
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._locked(name):
             if self._path(name, "key").exists():

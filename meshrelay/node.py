@@ -32,7 +32,7 @@ from aiohttp import web
 from meshrelay import folder
 from meshrelay.core.clock import Clock, Evidence, tell
 from meshrelay.core.envelope import ItemClass
-from meshrelay.errors import Refusal, StoreDamaged, StoreFull, StoreUnusable
+from meshrelay.errors import Refusal, StoreDamaged, StoreFull, StoreUnusable, WrongUsage
 from meshrelay.folder import Running
 from meshrelay.index import Index
 from meshrelay.keyring import Keyring, from_file
@@ -217,7 +217,7 @@ class Node:
         try:
             host, port = split_address(chosen, default_host=default_host, default_port=default_port)
         except ValueError as error:
-            raise Refusal(f"{key}: {error}", hint="write it as HOST:PORT, such as *:8080") from error
+            raise WrongUsage(f"{key}: {error}", hint="write it as HOST:PORT, such as *:8080") from error
         if self.settings.private:
             host = default_host
         listener = open_listener(key, host, port, may_move=not chosen)

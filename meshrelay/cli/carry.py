@@ -14,9 +14,11 @@ from typing import Any, BinaryIO
 import click
 
 from meshrelay.cli.frame import (
+    REFUSED,
     SOME_FAILED,
     Command,
     Progress,
+    complain,
     json_option,
     note,
     passphrase_option,
@@ -90,7 +92,11 @@ def import_(session: Session, paths: tuple[str, ...], checked: bool, key: str, a
         click.echo(f"{counts[Fate.NEW]} new, {counts[Fate.KNOWN]} known, {counts[Fate.REFUSED]} refused")
     if not refused:
         return 0
-    return SOME_FAILED if counts[Fate.NEW] + counts[Fate.KNOWN] else 1
+    if counts[Fate.NEW] + counts[Fate.KNOWN]:
+        complain(f"{len(refused)} refused", hint="the rest is taken in; ask for these anew where they came from")
+        return SOME_FAILED
+    complain("nothing was taken in", hint="give carry files, signed items or CAP alerts, or ask for them anew")
+    return REFUSED
 
 
 @click.command(cls=Command)

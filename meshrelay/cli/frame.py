@@ -162,7 +162,7 @@ def _guarded(work: Callable[[], Any]) -> int:
         complain(str(error), hint="see that both are on the same network and that the other relay runs")
         return UNREACHABLE
     except MeshrelayError as error:
-        complain(str(error), hint="what came from outside is not as it must be; nothing here has changed")
+        complain(str(error), hint="ask for it anew where it came from; nothing here has changed")
         return REFUSED
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
@@ -190,6 +190,7 @@ def confirm(expected: str, question: str, *, option: str) -> None:
     try:
         answer: str = click.prompt(question, default="", show_default=False, err=True)
     except click.Abort as error:
+        click.echo(err=True)
         raise Refusal("nobody has confirmed this", hint=hint) from error
     if answer.strip() != expected:
         raise Refusal("that is not what was to be typed; nothing has changed", hint=hint)

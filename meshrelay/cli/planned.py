@@ -12,7 +12,7 @@ from meshrelay.cli.forms import Form
 from meshrelay.cli.frame import Command, Group, json_option, note, passphrase_option, print_json
 from meshrelay.cli.publish import Way, say, way_options
 from meshrelay.cli.session import Session, pass_session
-from meshrelay.errors import NotFound, Refusal
+from meshrelay.errors import NotFound, Refusal, WrongUsage
 from meshrelay.local import Draft
 from meshrelay.relay import planned_draft
 from meshrelay.words.times import stamp
@@ -80,7 +80,7 @@ def save(session: Session, name: str, file: str) -> None:
     FILE is JSON or CAP, as publish takes it; - reads it from stdin. A draft of that NAME is replaced.
     """
     if not name.isprintable() or not 0 < len(name.strip()) <= _LONGEST_NAME:
-        raise Refusal(f"a name has at most {_LONGEST_NAME} characters, on one line", hint="choose a shorter one")
+        raise WrongUsage(f"a name has at most {_LONGEST_NAME} characters, on one line", hint="choose a shorter one")
     data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     if len(data) > _LARGEST:
         raise Refusal("a draft has at most 1 MiB", hint="leave out what no bulletin could hold")

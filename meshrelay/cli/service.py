@@ -23,7 +23,7 @@ import platformdirs
 from meshrelay import folder
 from meshrelay.cli.frame import Group, note
 from meshrelay.cli.session import Session, pass_session
-from meshrelay.errors import NotFound, Refusal
+from meshrelay.errors import NotFound, Refusal, WrongUsage
 from meshrelay.settings import default_data
 
 UNIT: Final = "meshrelay.service"
@@ -220,7 +220,7 @@ def _service(session: Session, *, system: bool, user: str) -> Service:
     data = session.data.absolute()
     if not system:
         if user:
-            raise Refusal("--as goes with --system", hint="without --system it runs as the user who installs it")
+            raise WrongUsage("--as goes with --system", hint="without --system it runs as the user who installs it")
         return Service(data)
     import pwd  # not there on every system; where systemd is, it is
 

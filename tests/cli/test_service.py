@@ -106,7 +106,7 @@ def test_a_service_of_the_computer_runs_as_somebody_without_power(terminal: Term
     assert found["ReadWritePaths"] == f'"{terminal.data.absolute()}"'
     assert "does not run as root" in terminal.refuse("service", "print", "--system", "--as", "root")
     assert "no user" in terminal.refuse("service", "print", "--system", "--as", "no-such-person")
-    assert "--as goes with --system" in terminal.refuse("service", "print", "--as", "nobody")
+    assert "--as goes with --system" in terminal.refuse("service", "print", "--as", "nobody", code=2)
 
 
 def test_who_called_sudo_is_who_it_runs_as_in_their_own_folder(

@@ -28,7 +28,7 @@ def test_a_key_is_shown_by_its_digits(terminal: Terminal) -> None:
     assert [one["key"] for one in terminal.read("key", "list")["keys"]] == [made["key"]]
     assert made["digits"] in terminal.do("key", "list")
     assert "is here already" in terminal.refuse("key", "new", "me")
-    assert "cannot name a key" in terminal.refuse("key", "new", "a/b")
+    assert "cannot name a key" in terminal.refuse("key", "new", "a/b", code=2)
 
 
 def test_a_secret_is_never_printed(terminal: Terminal) -> None:

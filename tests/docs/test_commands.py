@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import click
 import pytest
 
-from meshrelay import cli
 from meshrelay.settings import ENVIRONMENT_PREFIX, KEYS
+from tests.commands import COMMANDS, options
 from tests.conftest import ROOT
 
 HEADING = re.compile(r"^#{2,3} (meshrelay\b.*)$", re.MULTILINE)
-
-
-def walk(
-    command: click.Command, path: str = "meshrelay", parent: click.Context | None = None
-) -> Iterator[tuple[str, click.Command]]:
-    """Yield every command that does something, with the words that call it."""
-    if not isinstance(command, click.Group) or command.invoke_without_command:
-        yield path, command
-    if isinstance(command, click.Group):
-        context = click.Context(command, parent=parent)
-        for name in command.list_commands(context):
-            inner = command.get_command(context, name)
-            assert inner is not None, f"{path} {name}"
-            yield from walk(inner, f"{path} {name}", context)
-
-
-COMMANDS = dict(walk(cli.main))
 
 
 def reference() -> str:
@@ -39,11 +21,6 @@ def reference() -> str:
 def section(path: str) -> str:
     parts = HEADING.split(reference())
     return dict(zip(parts[1::2], parts[2::2], strict=True))[path]
-
-
-def options(command: click.Command) -> list[str]:
-    shown = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
-    return [name for one in shown for name in (*one.opts, *one.secondary_opts) if name.startswith("--")]
 
 
 def test_the_reference_has_a_section_for_each_command_and_no_other() -> None:
