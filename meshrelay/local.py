@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from collections.abc import Collection
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from enum import StrEnum
@@ -78,6 +79,11 @@ def _inbox(db: sqlite_utils.Database) -> None:
         },
         pk="n",
     )
+
+
+@_migrations()
+def _followed(db: sqlite_utils.Database) -> None:
+    db.table("followed").create({"root": bytes, "since": int}, pk="root")
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +264,16 @@ class Local:
     def unblock(self, key: bytes) -> bool:
         """Take a block back; tell whether there was one."""
         return self._write("DELETE FROM blocks WHERE key = ?", (key,)) > 0
+
+    def followed(self) -> frozenset[bytes]:
+        """Return the roots that the operator follows where an organisation's roots exclude each other."""
+        return frozenset(bytes(root) for (root,) in self._read("SELECT root FROM followed"))
+
+    def follow(self, root: bytes, *, instead_of: Collection[bytes], now: int) -> None:
+        """Follow a root, and none of its rivals any more."""
+        self._write("INSERT OR IGNORE INTO followed (root, since) VALUES (?, ?)", (root, now))
+        for rival in set(instead_of) - {root}:
+            self._write("DELETE FROM followed WHERE root = ?", (rival,))
 
     # Where other relays were met
 

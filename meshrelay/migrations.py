@@ -22,6 +22,20 @@ def _first(db: sqlite_utils.Database) -> None:
         db.conn.execute(statement)
 
 
+@items()
+def _forks(db: sqlite_utils.Database) -> None:
+    # Numbers of a stream that two items were given: both may have gone since.
+    db.conn.execute(
+        "CREATE TABLE forked (author INTEGER NOT NULL, stream BLOB NOT NULL, seq INTEGER NOT NULL,"
+        " UNIQUE (author, stream, seq))"
+    )
+    db.conn.execute(
+        "INSERT OR IGNORE INTO forked (author, stream, seq) SELECT author, stream, seq FROM items"
+        " WHERE seq IS NOT NULL GROUP BY author, stream, seq HAVING count(*) > 1"
+    )
+    db.conn.execute("CREATE INDEX items_org ON items (author, org, sent) WHERE org IS NOT NULL")
+
+
 _FIRST = (
     # `sequence` counts arrivals and removals alike and never falls; a row's n is its place in that count, so no n is
     # used twice and "what changed since" needs no log of arrivals.

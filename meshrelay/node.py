@@ -254,7 +254,7 @@ class Node:
             return Store.rescue(path, max_bytes=size)
         try:
             # What a start needs; the whole file is looked over in the background.
-            store.keys(), store.usage(), store.statements()
+            store.keys(), store.usage(), store.statements(())
         except StoreDamaged as error:
             log.error("%s; it is made anew", error)
             store.rebuild()

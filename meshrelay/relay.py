@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from meshrelay import belief
 from meshrelay.core.admission import admit, reopen, sign
 from meshrelay.core.bulletin import (
     ACTS_FOR,
@@ -32,7 +33,7 @@ from meshrelay.core.clock import AGREEMENT, Clock, Evidence, floor, tell
 from meshrelay.core.encoding import decode, encode
 from meshrelay.core.envelope import Header, ItemClass, Kind, SignedItem
 from meshrelay.core.keys import codes
-from meshrelay.core.trust import Anchor, How, Standing, TrustView, Verdict, verdict
+from meshrelay.core.trust import Anchor, How, Standing, TrustView, Verdict, ended_by, verdict
 from meshrelay.errors import InvalidItem, NotFound, Reason, Refusal, StoreFull
 from meshrelay.keyring import Keyring
 from meshrelay.local import Hidden, Local, Planned
@@ -218,12 +219,7 @@ class Relay:
 
     def refresh(self) -> TrustView:
         """Make the trust view anew, after private facts, keys or statements have changed."""
-        self.trust = TrustView.of(
-            anchors=self.local.anchors(),
-            own=self.keyring.own(),
-            blocked=self.local.blocked(),
-            statements=[reopen(data) for data in self.store.statements()],
-        )
+        self.trust = belief.view(self.store, self.local, self.keyring, now=self.trust.now)
         self.hidden = {one.id: one for one in self.local.hidden()}
         self.kept_back = self.local.kept_back()
         self._drill_until = int.from_bytes(self.local.fact(_DRILL_UNTIL) or b"", "big")
@@ -231,9 +227,18 @@ class Relay:
         return self.trust
 
     def listen(self) -> None:
-        """Look anew how far the time of the known senders has come, after items came or went."""
-        roots = self.trust.known - self.trust.own.keys() - self.trust.revoked.keys()
-        self.heard = tuple(self.store.newest_sent(roots).values())
+        """Look anew how far the time of the known senders has come, after items came or went.
+
+        An organisation counts once, with all to whom it lends its name, and none of them beyond the time lent.
+        """
+        trust = self.trust
+        newest = self.store.newest_sent(trust.known - trust.own.keys() - trust.revoked.keys())
+        heard = list[int]()
+        for named in (one for org, one in trust.organisations.items() if org in trust.anchors):
+            lent = {key: named.until(key) for key in named.lent.keys() & newest.keys()}
+            times = [min(newest.pop(key), until) for key, until in lent.items() if until is not None]
+            heard += [max(times)] if times else []
+        self.heard = (*heard, *newest.values())
 
     def clock(self, machine: int, *, synchronised: bool) -> Clock:
         """Return the time in force when this machine's clock says `machine`; `synchronised`: something keeps it right.
@@ -425,7 +430,7 @@ class Relay:
         While the clock is `doubtful` nothing is declined for its age.
         """
         opened = self._admit_all(datas)
-        trust = self.trust
+        trust = self.trust.at(None if doubtful else now)
         answers: dict[int, Receipt | InvalidItem] = {}
         wanted: list[SignedItem] = []
         places: list[int] = []
@@ -437,6 +442,10 @@ class Relay:
             else:
                 wanted.append(item)
                 places.append(place)
+        telling = [item for item in wanted if item.header.item_class == ItemClass.KEYS]
+        if any(trust.matters(item.header) for item in telling):
+            # Whether they have an effect decides whether there is room for them.
+            trust = belief.view(self.store, self.local, self.keyring, now=trust.now, coming=telling)
         taken = self.room.take(wanted, trust, now=now, doubtful=doubtful)
         new = set(taken.new)
         for place, item in zip(places, wanted, strict=True):
@@ -449,8 +458,8 @@ class Relay:
                 new.add(item.id)
             answers[place] = Receipt(Outcome.NEW if item.id in new else Outcome.KNOWN, item.header)
             new.discard(item.id)
-        self._settle_waiting({item.author for item in wanted}, now=now)
-        if any(item.header.item_class == ItemClass.KEYS for item in wanted):
+        self._settle_waiting({one for item in wanted for one in (item.author, item.id)}, now=now)
+        if any(self.trust.matters(item.header) for item in telling):
             self.refresh()
         return tuple([answers[place] for place in range(len(datas))])
 
@@ -475,6 +484,7 @@ class Relay:
 
         `heard` is what the clock was told by: if more has come by now, ask again with the clock that it tells.
         """
+        self.trust = self.trust.at(None if clock.doubtful else clock.now)
         self.listen()
         if self.heard != heard:
             return True
@@ -484,7 +494,8 @@ class Relay:
 
     def bulletins(self, query: Query, clock: Clock) -> Listing:
         """Return bulletins with their verdicts, most pressing first or newest first."""
-        known, shown, after, scanned = self.trust.known, list[Shown](), query.after, 0
+        trust = self.trust.at(None if clock.doubtful else clock.now)
+        known, shown, after, scanned = trust.known, list[Shown](), query.after, 0
         while True:
             page = self.store.page(
                 order="newest" if query.newest_first else "urgent",
@@ -494,7 +505,7 @@ class Relay:
                 ended_at=clock.now if query.standings and query.standings <= GONE else None,
                 acted_on=bool(query.standings) and query.standings <= TAKEN_BACK,
                 authors=known if query.lane is Lane.KNOWN else None,
-                not_authors=known - self.trust.revoked.keys() if query.lane is Lane.UNKNOWN else None,
+                not_authors=self._in_first_lane(trust) if query.lane is Lane.UNKNOWN else None,
                 since=query.since,
                 cancels=query.cancels,
             )
@@ -562,6 +573,11 @@ class Relay:
         parts = [datas[start : start + share] for start in range(0, len(datas), share)]
         return [item for part in self._verifiers.map(_try_admit, parts) for item in part]
 
+    def _in_first_lane(self, trust: TrustView) -> frozenset[bytes]:
+        """Return keys none of whose bulletins stands in the second lane."""
+        known = frozenset(trust.own.keys() | trust.anchors.keys()) - trust.blocked - trust.revoked.keys()
+        return self.store.plain(known)
+
     def _live(self, author: bytes, stream: bytes, *, ended: tuple[bytes, ...], now: int) -> tuple[int, ...]:
         live: list[int] = []
         after: str | None = None
@@ -573,7 +589,7 @@ class Relay:
             for row in page.rows:
                 header = row.header
                 done = header.id in ended or header.alias in ended or header.stream != stream
-                if not done and not verdict(header, acts, TrustView(), Clock(now)).by and header.seq is not None:
+                if not done and header.seq is not None and not ended_by(header, acts, self.trust, Clock(now)):
                     live.append(header.seq)
             after = page.next
             if after is None:
@@ -593,15 +609,19 @@ class Relay:
             self.refresh()
 
     def _judge(self, rows: Sequence[tuple[Held, bytes]], clock: Clock) -> tuple[Shown, ...]:
-        acts = [held.header for held in self.store.acting_on([held.header.id for held, _ in rows])]
-        verdicts = [verdict(held.header, acts, self.trust, clock) for held, _ in rows]
+        opened = [belief.Row(held, body) for held, data in rows if isinstance(body := reopen(data).body, Bulletin)]
+        acts = [held.header for held in self.store.acting_on([row.held.header.id for row in opened])]
+        trust = belief.widened(
+            self.trust, self.store, [*(row.held.header for row in opened), *acts], followed=self.local.followed()
+        )
+        around = belief.surroundings(self.store, trust, opened, acts)
+        verdicts = [verdict(row.held.header, acts, trust, clock, around[row.held.header.id]) for row in opened]
         enders = self.store.get_many({act.id for one in verdicts for act in one.by})
         shown = []
-        for (held, data), one in zip(rows, verdicts, strict=True):
-            body = reopen(data).body
-            if isinstance(body, Bulletin):
-                by = tuple(reopen(enders[act.id]) for act in one.by if act.id in enders and act.id not in self.hidden)
-                shown.append(Shown(held.header, body, one, held.received, by, self.hidden.get(held.header.id)))
+        for row, one in zip(opened, verdicts, strict=True):
+            by = tuple(reopen(enders[act.id]) for act in one.by if act.id in enders and act.id not in self.hidden)
+            header = row.held.header
+            shown.append(Shown(header, row.bulletin, one, row.held.received, by, self.hidden.get(header.id)))
         return tuple(shown)
 
 

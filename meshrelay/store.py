@@ -253,12 +253,91 @@ class Store:
         self._heal(damaged)
         return found
 
-    def statements(self) -> tuple[bytes, ...]:
-        """Return the envelopes of all statements about keys (class 0), oldest first."""
+    def statements(self, authors: Collection[bytes]) -> tuple[bytes, ...]:
+        """Return the envelopes of all that these keys say about keys (class 0)."""
+        ids = list[bytes]()
+        for batch in _chunks(authors):
+            with self._reading() as db:
+                rows = db.execute(
+                    "SELECT i.id FROM authors a JOIN items i INDEXED BY items_author ON i.author = a.n"
+                    f" WHERE a.key IN ({_marks(batch)}) AND i.stream IS NULL AND i.key < x'01'",
+                    batch,
+                )
+                ids += [row[0] for row in rows]
+        return tuple(self.get_many(ids).values())
+
+    def plain(self, authors: Collection[bytes]) -> frozenset[bytes]:
+        """Return those of these keys that gave no number twice and speak for nobody but themselves."""
+        found = set[bytes]()
+        for batch in _chunks(authors):
+            with self._reading() as db:
+                rows = db.execute(
+                    f"SELECT key FROM authors a WHERE key IN ({_marks(batch)})"
+                    " AND NOT EXISTS (SELECT 1 FROM forked WHERE author = a.n) AND NOT EXISTS"
+                    " (SELECT 1 FROM items INDEXED BY items_org WHERE author = a.n AND org IS NOT NULL)",
+                    batch,
+                )
+                found.update(row[0] for row in rows)
+        return frozenset(found)
+
+    # Around a bulletin
+
+    def twins(self, streams: Collection[tuple[bytes, bytes]]) -> dict[tuple[bytes, bytes], dict[int, list[Header]]]:
+        """Return, for streams by author and stream, the items that share a number, by that number."""
+        found: dict[tuple[bytes, bytes], dict[int, list[Header]]] = {}
+        for author, stream in streams:
+            shared = self._held(
+                "JOIN forked f ON f.author = i.author AND f.stream = i.stream AND f.seq = i.seq"
+                " WHERE i.author = (SELECT n FROM authors WHERE key = ?) AND i.stream = ?",
+                (author, stream),
+            )
+            by_number: dict[int, list[Header]] = {}
+            for one in shared:
+                if one.header.seq is not None:
+                    by_number.setdefault(one.header.seq, []).append(one.header)
+            if twins := {seq: sharing for seq, sharing in by_number.items() if len(sharing) > 1}:
+                found[author, stream] = twins
+        return found
+
+    def attestations(self, ids: Iterable[bytes], *, authors: Collection[bytes]) -> dict[bytes, list[bytes]]:
+        """Return the envelopes of what these keys attest about bulletins, by the bulletin's id."""
+        about: dict[bytes, list[bytes]] = {}
+        for batch in _chunks(ids):
+            with self._reading() as db:
+                numbers = _author_numbers(db, authors)
+                rows = db.execute(
+                    "SELECT t.token, i.id FROM targets t JOIN items i ON i.n = t.item"
+                    f" WHERE t.token IN ({_marks(batch)}) AND i.kind = 'attestation'"
+                    f" AND i.author IN ({_marks(numbers)})",
+                    (*batch, *numbers),
+                ).fetchall()
+            datas = self.get_many({item for _, item in rows})
+            for token, item in rows:
+                if item in datas:
+                    about.setdefault(token, []).append(datas[item])
+        return about
+
+    def attesting(self, item: bytes, *, but: Collection[bytes], most: int) -> int:
+        """Return how many keys, these left out, attest anything about a bulletin; it counts no further than `most`."""
         with self._reading() as db:
-            ids = [row[0] for row in db.execute("SELECT id FROM items WHERE key < x'01' ORDER BY key")]
-        found = self.get_many(ids)
-        return tuple(found[item] for item in ids if item in found)
+            numbers = _author_numbers(db, but)
+            (count,) = db.execute(
+                "SELECT count(DISTINCT author) FROM (SELECT i.author FROM targets t JOIN items i ON i.n = t.item"
+                f" WHERE t.token = ? AND i.kind = 'attestation' AND i.author NOT IN ({_marks(numbers)}) LIMIT ?)",
+                (item, *numbers, most),
+            ).fetchone()
+        return int(count)
+
+    def place_in_day(self, header: Header) -> int:
+        """Return which bulletin of its author's in its organisation's name this is on its UTC day, by `sent` and id."""
+        start = header.sent - header.sent % 86400
+        with self._reading() as db:
+            (before,) = db.execute(
+                "SELECT count(*) FROM items INDEXED BY items_org WHERE org = ? AND kind = 'bulletin'"
+                " AND author = (SELECT n FROM authors WHERE key = ?) AND sent BETWEEN ? AND ? AND (sent, id) < (?, ?)",
+                (header.org, header.author, start, header.sent, header.sent, header.id),
+            ).fetchone()
+        return int(before) + 1
 
     # Looking up
 
@@ -814,24 +893,29 @@ _INSERT = f"INSERT INTO items ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len
 _ACTING = """WHERE i.n IN (
     WITH RECURSIVE reach (n) AS (
         SELECT act.n FROM items held JOIN targets t ON t.token IN (held.id, held.alias) JOIN items act ON act.n = t.item
-        WHERE held.id IN ({marks}) AND (act.author = held.author OR act.org = held.org)
+        WHERE held.id IN ({marks}) AND act.msg_type IS NOT NULL AND (act.author = held.author OR act.org = held.org)
         UNION
         SELECT act.n FROM reach JOIN items held USING (n)
         JOIN targets t ON t.token IN (held.id, held.alias) JOIN items act ON act.n = t.item
-        WHERE act.author = held.author OR act.org = held.org
+        WHERE act.msg_type IS NOT NULL AND (act.author = held.author OR act.org = held.org)
     ) SELECT n FROM reach)"""
 _ACTED_ON = "i.n IN (SELECT n FROM ended)"
 # Of these rows, those that a held item acts on directly; authors as in acting_on.
 _NOW_ENDED = """INSERT OR IGNORE INTO ended (n)
     SELECT held.n FROM items held JOIN targets t ON t.token = held.id JOIN items act ON act.n = t.item
-    WHERE held.n IN ({marks}) AND (act.author = held.author OR act.org = held.org)
+    WHERE held.n IN ({marks}) AND act.msg_type IS NOT NULL AND (act.author = held.author OR act.org = held.org)
     UNION
     SELECT held.n FROM items held JOIN targets t ON t.token = held.alias JOIN items act ON act.n = t.item
-    WHERE held.n IN ({marks}) AND (act.author = held.author OR act.org = held.org)"""
+    WHERE held.n IN ({marks}) AND act.msg_type IS NOT NULL AND (act.author = held.author OR act.org = held.org)"""
 # What one act ends of what is held. One by one: an item that many strangers name costs them alone.
 _ENDS = """INSERT OR IGNORE INTO ended (n)
     SELECT held.n FROM items held JOIN items act ON act.n = ?1
-    WHERE held.{name} = ?2 AND (act.author = held.author OR act.org = held.org)"""
+    WHERE held.{name} = ?2 AND act.msg_type IS NOT NULL AND (act.author = held.author OR act.org = held.org)"""
+# Numbers of streams that one of these rows shares with another.
+_FORKS = """INSERT OR IGNORE INTO forked (author, stream, seq)
+    SELECT i.author, i.stream, i.seq FROM items i JOIN items other INDEXED BY items_author
+    ON other.author = i.author AND other.stream = i.stream AND other.seq = i.seq AND other.n <> i.n
+    WHERE i.n IN ({marks}) AND i.seq IS NOT NULL"""
 _ENDED_BY = """SELECT held.n FROM items held JOIN ended USING (n)
     WHERE held.{name} = ?1 AND (held.author = ?2 OR held.org IS NOT NULL)"""
 _WEIGHT = "max(items * 262144, bytes * 10)"
@@ -917,6 +1001,7 @@ def _put(db: sqlite3.Connection, items: Sequence[SignedItem], *, received: int) 
     rows = [(n, _row_of(item, received=received)) for n, item in numbered]
     db.executemany(_INSERT, [(n, row[0], row[1], authors[row[2]], *row[3:]) for n, row in rows])
     db.executemany("INSERT INTO envelopes (n, data) VALUES (?, ?)", [(n, item.data) for n, item in numbered])
+    db.execute(_FORKS.format(marks=_marks(numbered)), [n for n, _ in numbered])
     db.executemany(
         "INSERT OR IGNORE INTO targets (token, item) VALUES (?, ?)",
         [(token, n) for n, item in numbered for token in item.header.targets],

@@ -144,7 +144,7 @@ def test_a_large_batch_is_answered_like_a_small_one(relay: Relay, clinic: Writer
 def test_one_message_with_two_signatures_is_one_item(relay: Relay, clinic: Writer) -> None:
     item = clinic.says()
     parts = open_envelope(item.data)
-    other = seal(parts.author, parts.payload, bytes(64))
+    other = seal(item.author, parts.payload, bytes(64))
     with pytest.raises(InvalidItem) as refusal:
         relay.receive(other, now=NOON)
     assert refusal.value.reason is Reason.SIGNATURE

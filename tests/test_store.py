@@ -423,7 +423,7 @@ def test_bits_flipped_in_the_file_never_change_what_comes_out(path: Path) -> Non
                     assert items[shown.header.id].header == shown.header
                 assert all(items[act.header.id].header == act.header for act in store.acting_on(items))
                 store.changes(cursor)
-                store.statements()
+                store.statements([author.public])
                 store.highest_seq(author.public, author.stream)
                 store.find_prefix("a", limit=50)
                 store.index_backlog(100)

@@ -1,8 +1,8 @@
 """The signed item: exact bytes, who signed them, and the id they are known by.
 
-An item is a COSE_Sign1 message (RFC 9052) of one fixed shape, so that an id names one byte string but for the
-signature, and nothing can be added to it on the way. Bytes are signed, carried and hashed; they are never encoded
-again once :func:`sign` has made them.
+An item is a COSE message (RFC 9052) of one of two fixed shapes: COSE_Sign1 for what one key says, COSE_Sign for what an
+organisation says with several. So an id names one byte string but for the signatures, and nothing can be added to it on
+the way. Bytes are signed, carried and hashed; they are never encoded again once they were signed.
 
 Here is the layout alone. Whether bytes from outside are an item is admission's question.
 Source: docs/spec/item.md.
@@ -11,14 +11,31 @@ Source: docs/spec/item.md.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TypeAlias
 
 from meshrelay.core.bulletin import Bulletin, MsgType, Severity, Urgency
 from meshrelay.core.encoding import MAX_ITEM, encode
 from meshrelay.core.keys import PUBLIC_KEY_SIZE, SIGNATURE_SIZE
-from meshrelay.core.statements import Revocation
+from meshrelay.core.statements import (
+    MAX_SIGNERS,
+    Attestation,
+    Branch,
+    Delegation,
+    Revocation,
+    Role,
+    Root,
+    Says,
+    Statement,
+    Successor,
+    holding,
+    signers_of,
+)
 from meshrelay.errors import InvalidItem, Reason
+
+Body: TypeAlias = Bulletin | Statement
 
 CONTEXT = b"meshrelay/1"
 """The external_aad: a signature made for anything else is not a signature here."""
@@ -38,6 +55,13 @@ _TAIL = len(_SIGNATURE_HEAD) + SIGNATURE_SIZE
 _SIGNED = bytes.fromhex("84") + encode("Signature1") + _PROTECTED
 _HASHED = bytes.fromhex("83") + encode("meshrelay/1 id") + _PROTECTED
 _CONTEXT = encode(CONTEXT)
+# Tag 98, array of 4, no protected header, empty unprotected header; then the payload and the list of signatures.
+_MANY_PREFIX = bytes.fromhex("d8 62 84 40 a0")
+# A signature in that list: array of 3, the protected header up to its kid; then as above.
+_SIGNER_PREFIX = bytes.fromhex("83") + _PROTECTED
+_SIGNER_SIZE = len(_SIGNER_PREFIX) + PUBLIC_KEY_SIZE + len(_UNPROTECTED) + len(_SIGNATURE_HEAD) + SIGNATURE_SIZE
+_MANY_SIGNED = bytes.fromhex("85") + encode("Signature") + encode(b"") + _PROTECTED
+_MANY_HASHED = bytes.fromhex("83") + encode("meshrelay/1 id") + encode(b"")
 
 
 class Kind(StrEnum):
@@ -45,6 +69,11 @@ class Kind(StrEnum):
 
     BULLETIN = "bulletin"
     REVOCATION = "revocation"
+    ATTESTATION = "attestation"
+    ROOT = "root"
+    DELEGATION = "delegation"
+    SUCCESSOR = "successor"
+    BRANCH = "branch"
 
 
 class ItemClass:
@@ -63,8 +92,9 @@ class ItemClass:
 class Header:
     """What lists, order, verdicts and the index need of an item without decoding it.
 
-    `targets` are the ids, or tokens of CAP messages, that it acts on (for a revocation: the key);
-    `alias` is the token of the CAP message it was imported from.
+    `author` is the key that signed it; where several sign together, one of them: see :func:`speaker`. `targets` are the
+    ids, or tokens of CAP messages, that it acts on; for a statement what it is about: its organisation, if it has one,
+    and the key or the item. `alias` is the token of the CAP message it was imported from.
     """
 
     id: bytes
@@ -96,7 +126,7 @@ class SignedItem:
 
     header: Header
     data: bytes
-    body: Bulletin | Revocation
+    body: Body
 
     @property
     def id(self) -> bytes:
@@ -116,24 +146,54 @@ class SignedItem:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """The parts of a COSE_Sign1 message of the fixed shape; nothing is verified yet."""
+    """The parts of a message of one of the two shapes; nothing is verified yet.
 
-    author: bytes
+    `signatures` are (key, signature) pairs: one, or with `many` those of the keys that sign together, ascending.
+    """
+
     payload: bytes
-    signature: bytes
+    signatures: tuple[tuple[bytes, bytes], ...]
+    many: bool = False
+
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """The keys whose signatures it carries."""
+        return tuple(key for key, _ in self.signatures)
+
+    def to_be_signed(self, key: bytes) -> bytes:
+        """Return the bytes that `key` signs."""
+        return (together_signed if self.many else to_be_signed)(key, self.payload)
+
+    @property
+    def id(self) -> bytes:
+        """SHA-256 over ["meshrelay/1 id", protected, payload].
+
+        The signatures stay out, for a key can sign one message in many ways.
+        """
+        head = _MANY_HASHED if self.many else _HASHED + self.signatures[0][0]
+        return hashlib.sha256(head + encode(self.payload)).digest()
 
 
 def seal(author: bytes, payload: bytes, signature: bytes) -> bytes:
-    """Put the parts together."""
+    """Put together what one key signed."""
     return _PREFIX + author + _UNPROTECTED + encode(payload) + _SIGNATURE_HEAD + signature
+
+
+def seal_together(payload: bytes, signatures: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Put together what several keys signed; (key, signature) pairs in any order."""
+    pairs = sorted(signatures)
+    signers = b"".join([_SIGNER_PREFIX + key + _UNPROTECTED + _SIGNATURE_HEAD + one for key, one in pairs])
+    return _MANY_PREFIX + encode(payload) + _list_head(len(pairs)) + signers
 
 
 def open_envelope(data: bytes) -> Envelope:
     """Take the parts out; every byte of `data` is accounted for. Raises InvalidItem."""
     if len(data) > MAX_ITEM:
         raise InvalidItem(Reason.SIZE, f"{len(data)} bytes, at most {MAX_ITEM} are allowed")
+    if data.startswith(_MANY_PREFIX):
+        return _open_many(data)
     if not data.startswith(_PREFIX):
-        raise InvalidItem(Reason.ENVELOPE, "not a COSE_Sign1 message of this protocol")
+        raise InvalidItem(Reason.ENVELOPE, "not a COSE message of this protocol")
     end = len(data) - _TAIL
     if end < _PAYLOAD_AT or data[end : end + 2] != _SIGNATURE_HEAD or data[_PAYLOAD_AT - 1 : _PAYLOAD_AT] != b"\xa0":
         raise InvalidItem(Reason.ENVELOPE, "no empty unprotected header, or no 64-byte signature at the end")
@@ -142,7 +202,36 @@ def open_envelope(data: bytes) -> Envelope:
     payload = content[_head_size(content) :]
     if not payload or encode(payload) != content:
         raise InvalidItem(Reason.ENVELOPE, "the payload is not one byte string that fills the message")
-    return Envelope(author, payload, data[end + 2 :])
+    return Envelope(payload, ((author, data[end + 2 :]),))
+
+
+def _open_many(data: bytes) -> Envelope:
+    at = len(_MANY_PREFIX)
+    head = data[at : at + 3]
+    width = {0x58: 1, 0x59: 2}.get(head[0] if head else 0, 0)
+    size = int.from_bytes(head[1 : 1 + width], "big") if width else (head[0] - 0x40 if head else -1)
+    start = at + 1 + width
+    payload, rest = data[start : start + size], data[start + size :] if size > 0 else b""
+    if size < 1 or len(payload) != size or encode(payload) != data[at : start + size]:
+        raise InvalidItem(Reason.ENVELOPE, "the payload is not one byte string")
+    count = next((n for n in range(1, MAX_SIGNERS + 1) if len(_list_head(n)) + n * _SIGNER_SIZE == len(rest)), 0)
+    if not count or not rest.startswith(_list_head(count)):
+        raise InvalidItem(Reason.ENVELOPE, f"not a list of 1 to {MAX_SIGNERS} signatures at the end")
+    signatures = list[tuple[bytes, bytes]]()
+    at = len(_list_head(count))
+    for one in (rest[at + n * _SIGNER_SIZE : at + (n + 1) * _SIGNER_SIZE] for n in range(count)):
+        key = one[len(_SIGNER_PREFIX) : len(_SIGNER_PREFIX) + PUBLIC_KEY_SIZE]
+        signature = one[-SIGNATURE_SIZE:]
+        if one != _SIGNER_PREFIX + key + _UNPROTECTED + _SIGNATURE_HEAD + signature:
+            raise InvalidItem(Reason.ENVELOPE, "a signature of another form")
+        if signatures and signatures[-1][0] >= key:
+            raise InvalidItem(Reason.ENVELOPE, "the keys that sign are not ascending")
+        signatures.append((key, signature))
+    return Envelope(payload, tuple(signatures), many=True)
+
+
+def _list_head(count: int) -> bytes:
+    return bytes([0x80 + count]) if count < 24 else bytes([0x98, count])
 
 
 def _head_size(content: bytes) -> int:
@@ -151,46 +240,97 @@ def _head_size(content: bytes) -> int:
 
 
 def to_be_signed(author: bytes, payload: bytes) -> bytes:
-    """Return the Sig_structure (RFC 9052 section 4.4): ["Signature1", protected, external_aad, payload]."""
+    """Return the Sig_structure (RFC 9052, 4.4) of what `author` signs alone."""
     return _SIGNED + author + _CONTEXT + encode(payload)
 
 
-def item_id(author: bytes, payload: bytes) -> bytes:
-    """Return the id, the SHA-256 of ["meshrelay/1 id", protected, payload].
+def together_signed(key: bytes, payload: bytes) -> bytes:
+    """Return the Sig_structure (RFC 9052, 4.4) of what `key` signs together with others."""
+    return _MANY_SIGNED + key + _CONTEXT + encode(payload)
 
-    The signature stays out, for a key can sign one message in many ways.
+
+def speaker(body: Body, keys: tuple[bytes, ...]) -> bytes:
+    """Return the key that an item counts as being by.
+
+    Where several sign together: the lowest of the version before, else of the root, else of the recovery keys. Each of
+    them signed, and whoever knows the organisation so far knows that key.
     """
-    return hashlib.sha256(_HASHED + author + encode(payload)).digest()
+    signers = signers_of(body)
+    for role in (Role.PREDECESSOR, Role.ROOT, Role.RECOVERY):
+        if found := holding(signers, role):
+            return min(found)
+    return keys[0]
 
 
-def header_of(body: Bulletin | Revocation, *, author: bytes, item: bytes, size: int) -> Header:
+def header_of(body: Body, *, author: bytes, item: bytes, size: int) -> Header:
     """Return the header of the item with id `item`."""
-    if isinstance(body, Revocation):
-        return Header(item, author, Kind.REVOCATION, ItemClass.KEYS, body.sent, size, targets=(body.subject,))
-    return Header(
-        id=item,
-        author=author,
-        kind=Kind.BULLETIN,
-        item_class=class_of(body),
-        sent=body.sent,
-        size=size,
-        expires=body.expires,
-        stream=body.chain.stream,
-        seq=body.chain.seq,
-        org=body.org,
-        msg_type=body.msg_type,
-        drill=body.is_drill,
-        urgency=body.urgency,
-        severity=body.severity,
-        alias=body.alias,
-        targets=body.targets,
+    if isinstance(body, Bulletin):
+        return Header(
+            id=item,
+            author=author,
+            kind=Kind.BULLETIN,
+            item_class=class_of(body),
+            sent=body.sent,
+            size=size,
+            expires=body.expires,
+            stream=body.chain.stream,
+            seq=body.chain.seq,
+            org=body.org,
+            msg_type=body.msg_type,
+            drill=body.is_drill,
+            urgency=body.urgency,
+            severity=body.severity,
+            alias=body.alias,
+            targets=body.targets,
+        )
+    header = Header(
+        item, author, kind_of(body), class_of(body), body.sent, size, targets=tuple(filter(None, _about(body)))
     )
+    match body:
+        case Attestation():
+            return replace(header, stream=body.stream, seq=body.seq, org=body.org)
+        case Delegation():
+            return replace(header, expires=body.not_after)
+        case _:
+            return header
 
 
-def class_of(body: Bulletin | Revocation) -> int:
+def kind_of(body: Body) -> Kind:
+    """Return what an item with this body is called."""
+    return _KINDS[type(body)]
+
+
+def class_of(body: Body) -> int:
     """Return which of the four classes an item belongs to."""
-    if isinstance(body, Revocation):
+    if isinstance(body, Attestation):
+        return ItemClass.CORRECTION if body.says is Says.DISPUTE else ItemClass.REST
+    if not isinstance(body, Bulletin):
         return ItemClass.KEYS
     if body.msg_type is not MsgType.ALERT:
         return ItemClass.CORRECTION
     return ItemClass.GRAVE if body.severity in (Severity.EXTREME, Severity.SEVERE) else ItemClass.REST
+
+
+def _about(body: Statement) -> tuple[bytes | None, ...]:
+    match body:
+        case Attestation():
+            return (body.target,)
+        case Root():
+            return (body.org,)
+        case Branch():
+            return (body.org, body.chosen)
+        case Successor():
+            return (body.subject,)
+        case Delegation() | Revocation():
+            return (body.org, body.subject)
+
+
+_KINDS: dict[type, Kind] = {
+    Bulletin: Kind.BULLETIN,
+    Revocation: Kind.REVOCATION,
+    Attestation: Kind.ATTESTATION,
+    Root: Kind.ROOT,
+    Delegation: Kind.DELEGATION,
+    Successor: Kind.SUCCESSOR,
+    Branch: Kind.BRANCH,
+}

@@ -1,24 +1,29 @@
 """What to tell a person about a bulletin: who is behind it, whether it still holds, and why.
 
-A TrustView is what this relay's operator decided (anchors, blocks, own keys) together with the statements it
-holds; it never changes, a new one is made. :func:`verdict` turns a header, whatever acts on it and a TrustView
-into a value; words/ makes the sentences.
+A TrustView is what this relay's operator decided (anchors, blocks, own keys) together with what the statements it holds
+add up to; it never changes, a new one is made. :func:`verdict` turns a header, what surrounds it and a TrustView into a
+value; words/ makes the sentences.
 
-Law: a verdict is a function of the sets it is given, not of any order of arrival, and it never decides
-whether an item is valid or kept. Source: docs/spec/bulletin.md, "Update and Cancel"; docs/spec/statements.md.
+Law: a verdict is a function of the sets it is given, not of any order of arrival, and it never decides whether an item
+is valid or kept. Source: docs/spec/bulletin.md, "Update and Cancel"; docs/spec/statements.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Final
 
-from meshrelay.core.bulletin import ACTS_FOR, MsgType
+from meshrelay.core import organisation
+from meshrelay.core.bulletin import ACTS_FOR, Bulletin, MsgType
 from meshrelay.core.clock import AGREEMENT, Clock
-from meshrelay.core.envelope import Header, SignedItem
-from meshrelay.core.statements import Revocation
+from meshrelay.core.envelope import Header, ItemClass, SignedItem
+from meshrelay.core.organisation import MOST_BRANCHES, Membership, Organisation, agreed
+from meshrelay.core.statements import Attestation, Branch, Fault, Revocation, Says, Successor
+
+_NO_IDS: Final[frozenset[bytes]] = frozenset()
 
 
 class How(StrEnum):
@@ -46,14 +51,32 @@ class Author(StrEnum):
 
     BLOCKED = "blocked"
     REVOKED = "revoked"
+    FORKED = "forked"
     OWN = "own"
     ANCHORED = "anchored"
+    DISPUTED_ORGANISATION = "disputed organisation"
+    OUTSIDE_REMIT = "outside remit"
+    DELEGATION_ENDED = "delegation ended"
+    DELEGATED = "delegated"
     UNKNOWN = "unknown"
+
+
+KNOWN_AUTHORS: Final = frozenset({Author.OWN, Author.ANCHORED, Author.DELEGATED})
+"""What stands in the first lane."""
+
+_BY_MEMBERSHIP: Final = {
+    organisation.Standing.DISPUTED: Author.DISPUTED_ORGANISATION,
+    organisation.Standing.REVOKED: Author.REVOKED,
+    organisation.Standing.NEVER_LENT: Author.UNKNOWN,
+    organisation.Standing.BEYOND: Author.OUTSIDE_REMIT,
+    organisation.Standing.ENDED: Author.DELEGATION_ENDED,
+    organisation.Standing.DELEGATED: Author.DELEGATED,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A key that the operator chose to know, under the name the operator gave it (`petname`)."""
+    """A key, or an organisation by its id, that the operator chose to know, under the name the operator gave it."""
 
     key: bytes
     petname: str
@@ -65,13 +88,27 @@ class Anchor:
 class TrustView:
     """Who is known here, and what the keys themselves have taken back.
 
-    `revoked` maps a key to the ids that stay good: those in *every* revocation of it that is held.
+    `revoked` maps a key to the ids that stay good by its own revocations; `organisations` holds those that the items in
+    question name, anchored or not; `successors` are the keys that a key names to come after it, `chosen` what a key
+    names where its own items exclude each other, by what they exclude. `counting` are ids of the statements that have
+    an effect here.
+
+    `known` are the keys whose bulletins can stand in the first lane: own, anchored, and lent the name of an anchored
+    organisation at the time `now` (None: at any time); not blocked, not wholly revoked. `speakers` are the keys whose
+    statements can have an effect here: own, anchored, those of anchored organisations, and all these ever lent to.
     """
 
     anchors: Mapping[bytes, Anchor] = field(default_factory=lambda: MappingProxyType({}))
     own: Mapping[bytes, str] = field(default_factory=lambda: MappingProxyType({}))
-    blocked: frozenset[bytes] = frozenset()
+    blocked: frozenset[bytes] = _NO_IDS
     revoked: Mapping[bytes, frozenset[bytes]] = field(default_factory=lambda: MappingProxyType({}))
+    organisations: Mapping[bytes, Organisation] = field(default_factory=lambda: MappingProxyType({}))
+    successors: Mapping[bytes, tuple[bytes, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    chosen: Mapping[bytes, Mapping[bytes, frozenset[bytes]]] = field(default_factory=lambda: MappingProxyType({}))
+    counting: frozenset[bytes] = _NO_IDS
+    now: int | None = None
+    known: frozenset[bytes] = _NO_IDS
+    speakers: frozenset[bytes] = _NO_IDS
 
     @classmethod
     def of(
@@ -81,56 +118,184 @@ class TrustView:
         own: Mapping[bytes, str] | None = None,
         blocked: Iterable[bytes] = (),
         statements: Iterable[SignedItem] = (),
+        organisations: Iterable[Organisation] = (),
+        now: int | None = None,
     ) -> TrustView:
-        """Make the view of these decisions and these held statements."""
-        good: dict[bytes, frozenset[bytes]] = {}
-        for item in statements:
-            if isinstance(item.body, Revocation):
-                ids = frozenset(item.body.good)
-                good[item.body.subject] = good.get(item.body.subject, ids) & ids
-        return cls(
+        """Make the view of these decisions and these held statements; what organisations say is in `organisations`."""
+        view = cls(
             MappingProxyType({anchor.key: anchor for anchor in anchors}),
             MappingProxyType(dict(own or {})),
             frozenset(blocked),
-            MappingProxyType(good),
+            now=now,
         )
+        return view.including(statements, organisations)
+
+    def including(self, statements: Iterable[SignedItem] = (), organisations: Iterable[Organisation] = ()) -> TrustView:
+        """Return the view with what further keys and organisations say; all that one of them said at once."""
+        revocations: dict[bytes, dict[bytes, frozenset[bytes]]] = {}
+        successors: dict[bytes, set[tuple[bytes, bytes]]] = {}
+        branches: dict[bytes, dict[bytes, Branch]] = {}
+        chosen: dict[bytes, dict[bytes, set[bytes]]] = {}
+        counting = set[bytes]()
+        for item in statements:
+            match item.body:
+                case Revocation(org=None) as body:
+                    revocations.setdefault(body.subject, {})[item.id] = frozenset(body.good)
+                case Successor() as body:
+                    successors.setdefault(item.author, set()).add((item.id, body.subject))
+                case Branch(org=None) as body:
+                    branches.setdefault(item.author, {})[item.id] = body
+        revoked = dict[bytes, frozenset[bytes]]()
+        for subject, found in revocations.items():
+            revoked[subject], kept = agreed(found)
+            counting |= kept
+        for author, said in branches.items():
+            for item_id in sorted(said)[:MOST_BRANCHES]:
+                for rival in said[item_id].rivals:
+                    chosen.setdefault(author, {}).setdefault(rival, set()).add(said[item_id].chosen)
+                counting.add(item_id)
+        for named in successors.values():
+            counting |= {item for item, _ in sorted(named)[:2]}
+        orgs = {**self.organisations, **{one.id: one for one in organisations}}
+        return replace(
+            self,
+            revoked=MappingProxyType({**self.revoked, **revoked}),
+            organisations=MappingProxyType(orgs),
+            successors=MappingProxyType(
+                {**self.successors, **{key: tuple(sorted({to for _, to in one})) for key, one in successors.items()}}
+            ),
+            chosen=MappingProxyType(
+                {
+                    **self.chosen,
+                    **{
+                        key: MappingProxyType({rival: frozenset(ids) for rival, ids in one.items()})
+                        for key, one in chosen.items()
+                    },
+                }
+            ),
+            counting=self.counting.union(counting, *(one.counting for one in orgs.values() if one.id in self.anchors)),
+        ).at(self.now)
+
+    def at(self, now: int | None) -> TrustView:
+        """Return the view at another time, None while the clock is doubtful: delegations begin and end."""
+        anchored = [one for one in self.organisations.values() if one.id in self.anchors]
+        lent = {key for one in anchored for key in one.lent if one.lends(key, now=now)}
+        lost = {key for key, good in self.revoked.items() if not good}
+        speakers = frozenset({*self.own, *self.anchors}).union(*(one.speakers | one.lent.keys() for one in anchored))
+        known = frozenset({*self.own, *self.anchors} | lent) - self.blocked - lost
+        if (now, known, speakers) == (self.now, self.known, self.speakers):
+            return self
+        return replace(self, now=now, known=known, speakers=speakers)
 
     def author(self, header: Header) -> Author:
-        """Return what this relay makes of the key behind an item."""
-        if header.author in self.blocked:
-            return Author.BLOCKED
+        """Return what this relay makes of the key behind an item, apart from what the item says and from its fork."""
+        return self.judge(header, None, now=self.now)[0]
+
+    def judge(
+        self,
+        header: Header,
+        bulletin: Bulletin | None,
+        *,
+        now: int | None,
+        forked: bool = False,
+        place_in_day: int = 1,
+    ) -> tuple[Author, Membership | None]:
+        """Return what this relay makes of who is behind a bulletin, and what the anchored organisation it names says.
+
+        `now` is None while the clock is doubtful: then no delegation has ended.
+        """
+        named = self._named(header)
+        membership = (
+            named.judge(header, bulletin, now=now, place_in_day=place_in_day)
+            if named is not None and named.id in self.anchors
+            else None
+        )
+        if header.author in self.blocked or (header.org is not None and header.org in self.blocked):
+            return Author.BLOCKED, membership
         if self.is_struck(header):
-            return Author.REVOKED
+            return Author.REVOKED, membership
+        if forked:
+            return Author.FORKED, membership
         if header.author in self.own:
-            return Author.OWN
-        return Author.ANCHORED if header.author in self.anchors else Author.UNKNOWN
+            return Author.OWN, membership
+        if header.author in self.anchors:
+            return Author.ANCHORED, membership
+        return (_BY_MEMBERSHIP[membership.standing] if membership else Author.UNKNOWN), membership
 
     def is_struck(self, header: Header) -> bool:
-        """Tell whether the author's own revocation takes this item back; a revocation itself always stands."""
-        good = self.revoked.get(header.author)
-        return good is not None and header.item_class != 0 and header.id not in good
+        """Tell whether an item is taken back: by its author's own revocation, or by the organisation that it names.
 
-    @property
-    def known(self) -> frozenset[bytes]:
-        """The keys whose bulletins can stand in the first lane: own and anchored, not blocked, not wholly revoked."""
-        lost = {key for key, good in self.revoked.items() if not good}
-        return frozenset(self.own.keys() | self.anchors.keys()) - self.blocked - lost
+        Statements about keys always stand.
+        """
+        if header.item_class == ItemClass.KEYS:
+            return False
+        good = self.revoked.get(header.author)
+        if good is not None and header.id not in good:
+            return True
+        named = self._named(header)
+        return named is not None and named.strikes(header)
 
     def petname(self, key: bytes) -> str:
-        """Return the name the operator gave a key, or an empty text."""
+        """Return the name the operator gave a key or an organisation, or an empty text."""
         if key in self.own:
             return self.own[key]
         return self.anchors[key].petname if key in self.anchors else ""
 
     def matters(self, header: Header) -> bool:
-        """Tell whether an item matters here: its author is known, or it is a statement about a known key."""
-        keys = {header.author, *(header.targets if header.item_class == 0 else ())}
-        return not keys.isdisjoint(self.own) or not keys.isdisjoint(self.anchors)
+        """Tell whether an item matters here: its author is known, or as a statement could have an effect."""
+        if header.item_class == ItemClass.KEYS:
+            return header.author in self.speakers or header.id in self.anchors
+        return header.author in self.known
+
+    def lasts(self, header: Header) -> bool:
+        """Tell whether a statement has an effect here, so that it never makes room for anything."""
+        return header.item_class == ItemClass.KEYS and header.id in self.counting
+
+    def may_act(self, act: Header, target: Header, said: Bulletin | None) -> bool:
+        """Tell whether an Update or Cancel may act on what `target` says (`said`, needed only for another key's)."""
+        if act.author == target.author:
+            return True
+        named = self._named(act)
+        return named is not None and named.may_act(act, target, said)
+
+    def chosen_over(self, header: Header, rivals: frozenset[bytes]) -> bool | None:
+        """Tell whether an item counts among those that share its number; None where nobody has said.
+
+        The organisation that it names goes before the key itself, for the key may be in other hands.
+        """
+        named = self._named(header)
+        for said in (named.chosen if named is not None else {}, self.chosen.get(header.author, {})):
+            chosen = frozenset[bytes]().union(*(said.get(rival, _NO_IDS) for rival in rivals)) & rivals
+            if len(chosen) == 1:
+                return header.id in chosen
+            if chosen:
+                return None
+        return None
+
+    def _named(self, header: Header) -> Organisation | None:
+        return self.organisations.get(header.org) if header.org is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What somebody known here says about a bulletin: `voice` is the key, or the organisation it speaks for."""
+
+    voice: bytes
+    petname: str
+    says: Says
+    sent: int
+    fault: Fault | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What to tell a person about one bulletin; `by` are the headers that ended it, Cancels first, then the newest."""
+    """What to tell a person about one bulletin; `by` are the headers that ended it, Cancels first, then the newest.
+
+    `membership` is what the organisation that it names says, if that is anchored here as `organisation`; `words` are
+    the attestations of those known here, one a voice, disputes first and then the newest; `unknown_words` how many
+    others gave one, which nobody counts.
+    """
 
     standing: Standing
     author: Author
@@ -139,21 +304,55 @@ class Verdict:
     anchor: Anchor | None = None
     petname: str = ""
     by: tuple[Header, ...] = ()
+    organisation: Anchor | None = None
+    membership: Membership | None = None
+    words: tuple[Word, ...] = ()
+    unknown_words: int = 0
 
     @property
     def alarms(self) -> bool:
         """Whether its severity may be shown as an alarm: it holds now, and its sender is known."""
         return self.known and self.standing in (Standing.LIVE, Standing.PERHAPS_EXPIRED)
 
+    def saying(self, says: Says) -> tuple[Word, ...]:
+        """Return what known voices say of this sort."""
+        return tuple(word for word in self.words if word.says is says)
 
-def verdict(header: Header, acts: Iterable[Header], trust: TrustView, clock: Clock) -> Verdict:
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is held around one bulletin, beside what acts on it.
+
+    `said` is what it says, `acts_said` what its acts say, by id (needed only where another key's acts count); `twins`
+    are the items that share a number of its stream, by number; `place_in_day` as in Organisation.judge; `attestations`
+    what is said about it by those who may be known, `unknown_words` how many others said something.
+    """
+
+    said: Bulletin | None = None
+    acts_said: Mapping[bytes, Bulletin] = field(default_factory=lambda: MappingProxyType({}))
+    twins: Mapping[int, tuple[Header, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    place_in_day: int = 1
+    attestations: tuple[SignedItem, ...] = ()
+    unknown_words: int = 0
+
+
+def verdict(
+    header: Header,
+    acts: Iterable[Header],
+    trust: TrustView,
+    clock: Clock,
+    around: Surroundings = Surroundings(),
+) -> Verdict:
     """Judge one bulletin.
 
     `acts` holds at least every held Update and Cancel that acts on it, directly or through what it
     acted on; what does not concern it may be among them.
     """
-    author = trust.author(header)
-    by = ended_by(header, acts, trust, clock)
+    forked = is_forked(header, around.twins, trust)
+    author, membership = trust.judge(
+        header, around.said, now=_now(clock), forked=forked, place_in_day=around.place_in_day
+    )
+    by = ended_by(header, acts, trust, clock, around)
     if any(act.msg_type is MsgType.CANCEL for act in by):
         standing = Standing.CANCELLED
     elif by:
@@ -164,46 +363,119 @@ def verdict(header: Header, acts: Iterable[Header], trust: TrustView, clock: Clo
         standing = Standing.NOT_YET
     else:
         standing = Standing.LIVE
+    words, unknown = weigh(header, around, trust, clock)
     return Verdict(
         standing=standing,
         author=author,
         drill=header.drill,
-        known=author in (Author.OWN, Author.ANCHORED),
+        known=author in KNOWN_AUTHORS,
         anchor=trust.anchors.get(header.author),
         # What a key of our own is called here is for nobody else; while it holds, the relay's name stands for it.
         petname="" if author is Author.REVOKED and header.author in trust.own else trust.petname(header.author),
         by=by,
+        organisation=trust.anchors.get(header.org) if header.org is not None and membership is not None else None,
+        membership=membership,
+        words=words,
+        unknown_words=unknown,
     )
 
 
-def ended_by(header: Header, acts: Iterable[Header], trust: TrustView, clock: Clock) -> tuple[Header, ...]:
+def is_forked(header: Header, twins: Mapping[int, tuple[Header, ...]], trust: TrustView) -> bool:
+    """Tell whether an item is one of two that exclude each other, or comes after such a pair that nobody decided on."""
+    if header.seq is None:
+        return False
+    for number, sharing in twins.items():
+        if number > header.seq or len(sharing) < 2:
+            continue
+        ids = frozenset(one.id for one in sharing)
+        if header.id in ids:
+            if trust.chosen_over(header, ids) is not True:
+                return True
+        elif all(trust.chosen_over(one, ids) is None for one in sharing):
+            return True
+    return False
+
+
+def ended_by(
+    header: Header,
+    acts: Iterable[Header],
+    trust: TrustView,
+    clock: Clock,
+    around: Surroundings = Surroundings(),
+) -> tuple[Header, ...]:
     """Return the Updates and Cancels in force that end a bulletin, Cancels first, then the newest.
 
-    An act ends what it names and what that superseded in turn. Only the author's own acts count, not those
-    that the author took back, and each until `sent` + 97 days, or for ever while the clock is doubtful. An Update that
-    is not valid yet leaves what it replaces standing until it is; a Cancel acts at once.
+    An act ends what it names and what that superseded in turn. The author's own acts count, and those of another key
+    in the same organisation's name whose remit covers what it acts on; not those that were taken back, and each until
+    `sent` + 97 days, or for ever while the clock is doubtful. An Update that is not valid yet leaves what it replaces
+    standing until it is; a Cancel acts at once.
     """
-    own_acts = [
+    in_force = [
         act
         for act in acts
-        if act.author == header.author
-        and act.msg_type in (MsgType.UPDATE, MsgType.CANCEL)
+        if act.msg_type in (MsgType.UPDATE, MsgType.CANCEL)
         and act.id != header.id
+        and (act.author == header.author or (act.org is not None and act.author not in trust.blocked))
         and (clock.doubtful or act.sent + ACTS_FOR > clock.now)
         and (clock.doubtful or act.msg_type is MsgType.CANCEL or act.sent <= clock.now + AGREEMENT)
         and not trust.is_struck(act)
     ]
     found: dict[bytes, Header] = {}
-    reach = {header.id, header.alias} - {None}
-    grown = True
-    while grown:
-        grown = False
-        for act in own_acts:
-            if act.id not in found and not reach.isdisjoint(act.targets):
+    reached = [(header, around.said)]
+    while reached:
+        target, said = reached.pop()
+        names = {target.id, target.alias} - {None}
+        for act in in_force:
+            if act.id not in found and not names.isdisjoint(act.targets) and trust.may_act(act, target, said):
                 found[act.id] = act
-                reach |= {act.id, act.alias} - {None}
-                grown = True
+                reached.append((act, around.acts_said.get(act.id)))
     return tuple(sorted(found.values(), key=_weight, reverse=True))
+
+
+def weigh(header: Header, around: Surroundings, trust: TrustView, clock: Clock) -> tuple[tuple[Word, ...], int]:
+    """Return what known voices say of a bulletin, each its newest word, and how many others said something.
+
+    A voice is a key or the organisation that it speaks for, and has no say on what it said itself.
+    """
+    newest: dict[bytes, SignedItem] = {}
+    for item in around.attestations:
+        if isinstance(item.body, Attestation) and item.body.target == header.id and not trust.is_struck(item.header):
+            if not clock.doubtful and item.header.sent > clock.now + AGREEMENT:
+                continue
+            held = newest.get(item.author)
+            if held is None or (held.header.sent, held.id) < (item.header.sent, item.id):
+                newest[item.author] = item
+    own_voices = {one for one in (header.author, header.org) if one is not None}
+    words: dict[bytes, tuple[tuple[int, bytes], Word]] = {}
+    unknown = around.unknown_words
+    for item in newest.values():
+        voice = _voice(item.header, trust, now=_now(clock))
+        if item.author in trust.blocked or voice in own_voices or item.author in own_voices:
+            continue
+        if voice is None:
+            unknown += 1
+        elif isinstance(item.body, Attestation):
+            said = item.body
+            word = Word(voice, trust.petname(voice), said.says, said.sent, said.fault, said.note)
+            order = (said.sent, item.id)
+            if voice not in words or words[voice][0] < order:
+                words[voice] = order, word
+    ordered = sorted(words.values(), key=lambda pair: (pair[1].says is Says.DISPUTE, pair[0]), reverse=True)
+    return tuple(word for _, word in ordered), unknown
+
+
+def _voice(header: Header, trust: TrustView, *, now: int | None) -> bytes | None:
+    """Return whose word an attestation is: its author's, or that of the anchored organisation that it names."""
+    if header.author in trust.own or header.author in trust.anchors:
+        return header.author
+    named = trust.organisations.get(header.org) if header.org is not None else None
+    if named is not None and named.id in trust.anchors and named.attests(header, now=now):
+        return named.id
+    return None
+
+
+def _now(clock: Clock) -> int | None:
+    return None if clock.doubtful else clock.now
 
 
 def _weight(act: Header) -> tuple[bool, int, bytes]:

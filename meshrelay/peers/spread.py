@@ -235,7 +235,7 @@ class Spread:
     def _beliefs(self) -> tuple[object, ...]:
         """Return what decides whether an item is taken here: once it changes, what was declined is asked for again."""
         relay = self._side.relay
-        return relay.trust.known, relay.trust.blocked, relay.dropped, relay.room.eased
+        return relay.trust.known, relay.trust.speakers, relay.trust.blocked, relay.dropped, relay.room.eased
 
     # Finding
 

@@ -38,7 +38,7 @@ FIRST_CHUNK = 64
 
 _HELLO = struct.Struct(">BHQ")
 _SUMMARY = struct.Struct(">32s32sBBI")
-_KINDS = (Kind.BULLETIN, Kind.REVOCATION)
+_KINDS = tuple(Kind)
 _URGENCIES = tuple(Urgency)
 _NONE = 255
 MAX_SUMMARIES = 2 * MAX_ITEMS * (KEY_SIZE + _SUMMARY.size)

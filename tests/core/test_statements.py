@@ -15,9 +15,15 @@ KEY = SigningKey.from_seed(bytes(32))
 GOOD = tuple(number.to_bytes(32, "big") for number in range(MAX_GOOD + 1))
 
 
+def read(payload: dict[int, Value]) -> Revocation:
+    statement = from_payload("revocation", payload, author=KEY.public, many=False)
+    assert isinstance(statement, Revocation)
+    return statement
+
+
 @given(revocations(KEY.public))
 def test_a_revocation_comes_back_from_its_signed_bytes(revocation: Revocation) -> None:
-    assert from_payload(to_payload(revocation), author=KEY.public) == revocation
+    assert read(to_payload(revocation)) == revocation
     assert admit(sign(revocation, KEY).data).body == revocation
 
 
@@ -44,9 +50,9 @@ PAYLOADS: dict[str, dict[int, Value]] = {
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS.keys())
 def test_a_revocation_with_a_flaw_is_refused(payload: dict[int, Value]) -> None:
     with pytest.raises(InvalidItem) as refusal:
-        from_payload(payload, author=KEY.public)
+        read(payload)
     assert refusal.value.reason is Reason.FIELD
 
 
 def test_256_ids_can_stay_good() -> None:
-    assert len(from_payload({2: NOON, 10: KEY.public, 11: list(GOOD[:MAX_GOOD])}, author=KEY.public).good) == MAX_GOOD
+    assert len(read({2: NOON, 10: KEY.public, 11: list(GOOD[:MAX_GOOD])}).good) == MAX_GOOD

@@ -296,12 +296,18 @@ def test_a_revocation_strikes_everything_but_what_it_names_as_good() -> None:
     assert judge(says("bad", author=STRANGER), trust=trust).author is Author.UNKNOWN
 
 
-def test_of_two_revocations_only_what_both_call_good_stays() -> None:
+def test_two_revocations_that_differ_leave_nothing_good() -> None:
     statements = [revokes(CLINIC, "a", "b", number=1), revokes(CLINIC, "b", "c", number=2)]
     for order in permutations(statements):
         trust = TrustView.of(anchors=[ANCHOR], statements=order)
-        good = [name for name in "abcd" if judge(says(name), trust=trust).known]
-        assert good == ["b"]
+        assert [name for name in "abcd" if judge(says(name), trust=trust).known] == []
+
+
+def test_two_revocations_that_agree_are_as_one() -> None:
+    statements = [revokes(CLINIC, "a", number=number) for number in (1, 2)]
+    trust = TrustView.of(anchors=[ANCHOR], statements=statements)
+    assert [name for name in "ab" if judge(says(name), trust=trust).known] == ["a"]
+    assert len(trust.counting) == 1
 
 
 def test_a_key_with_something_good_left_is_still_among_the_known() -> None:

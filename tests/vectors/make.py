@@ -244,7 +244,7 @@ def fields() -> Iterator[tuple[str, str, str, Any]]:
     yield "kind-integer", "kind", "the kind is a number", but({0: 1})
     yield "kind-unknown", "kind", "a kind that nobody knows", but({0: "rumour"})
     yield "kind-case", "kind", "kinds are lower case", but({0: "Bulletin"})
-    for kind in ("attestation", "root", "delegation", "successor", "branch", "list", "heartbeat"):
+    for kind in ("list", "heartbeat"):
         yield f"kind-reserved-{kind}", "kind", "a kind that is kept for later", but({0: kind})
     yield "version-missing", "version", "no version", but({1: ...})
     yield "version-0", "version", "version 0", but({1: 0})
@@ -648,8 +648,8 @@ def envelopes() -> Iterator[tuple[str, str, str, bytes]]:
     )
     yield (
         "sign-message",
-        "envelope",
-        "a COSE_Sign message of one signer",
+        "signature",
+        "a COSE_Sign message of one signer, whose signature is that of a COSE_Sign1 message",
         b"\xd8\x62" + enc([b"", Raw(b"\xa0"), payload, [[protected(), Raw(b"\xa0"), sig]]]),
     )
     yield "mac-message", "envelope", "a COSE_Mac0 message", b"\xd1" + whole[1:]

@@ -1,0 +1,138 @@
+"""What this relay believes: the operator's decisions and the statements held, put together for core.trust.
+
+Reads the store and private facts and makes values of them; the rules are in core. A relay holds statements about many
+keys that nobody here asked about, so only those are read that say something about whom this relay knows, and, when
+bulletins are shown, about who is behind those.
+
+Law: what is read depends on what is held, never on when it came. Source: docs/spec/statements.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from meshrelay.core.admission import reopen
+from meshrelay.core.bulletin import Bulletin
+from meshrelay.core.envelope import Header, SignedItem
+from meshrelay.core.organisation import Organisation
+from meshrelay.core.statements import Root
+from meshrelay.core.trust import Surroundings, TrustView
+from meshrelay.keyring import Keyring
+from meshrelay.local import Local
+from meshrelay.store import Held, Store
+
+MOST_UNKNOWN_WORDS: Final = 1000
+"""Further attestations of unknown keys about one bulletin are not counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A bulletin as the store has it: header and time of arrival, and what it says."""
+
+    held: Held
+    bulletin: Bulletin
+
+
+def view(
+    store: Store, local: Local, keyring: Keyring, *, now: int | None, coming: Sequence[SignedItem] = ()
+) -> TrustView:
+    """Return the trust view in force; `coming` are statements that are about to be stored."""
+    anchors, own = local.anchors(), keyring.own()
+    known = {*own, *(anchor.key for anchor in anchors)}
+    followed = local.followed()
+    organisations = [
+        one for key in sorted(known) if (one := _organisation(store, key, followed, coming=coming)) is not None
+    ]
+    speakers = known.union(*(one.lent.keys() for one in organisations))
+    return TrustView.of(
+        anchors=anchors,
+        own=own,
+        blocked=local.blocked(),
+        statements=_said_by(store, speakers, coming=coming),
+        organisations=organisations,
+        now=now,
+    )
+
+
+def widened(trust: TrustView, store: Store, headers: Iterable[Header], *, followed: Collection[bytes]) -> TrustView:
+    """Return the view with what the authors of these items, and the organisations that they name, have said."""
+    held = list(headers)
+    strangers = {one.author for one in held} - trust.speakers
+    named = {one.org for one in held if one.org is not None} - trust.organisations.keys()
+    organisations = [one for org in sorted(named) if (one := _organisation(store, org, followed)) is not None]
+    if not strangers and not organisations:
+        return trust
+    return trust.including(_said_by(store, strangers), organisations)
+
+
+def surroundings(
+    store: Store, trust: TrustView, rows: Sequence[Row], acts: Iterable[Header]
+) -> Mapping[bytes, Surroundings]:
+    """Return what is held around each of these bulletins, by id; `acts` is what acts on any of them."""
+    headers = [row.held.header for row in rows]
+    ids = [header.id for header in headers]
+    authors = {header.id: header.author for header in headers}
+    # What another key's act says matters only where a third acts on that in turn.
+    foreign = [act.id for act in acts if act.org is not None and any(act.author != key for key in authors.values())]
+    acts_said = {
+        item: body for item, data in store.get_many(foreign).items() if isinstance(body := reopen(data).body, Bulletin)
+    }
+    streams = {(header.author, header.stream) for header in headers if header.stream is not None}
+    twins = store.twins(streams)
+    voices = trust.speakers
+    attestations = store.attestations(ids, authors=voices)
+    return {
+        row.held.header.id: Surroundings(
+            said=row.bulletin,
+            acts_said=acts_said,
+            twins={
+                seq: tuple(sharing)
+                for seq, sharing in twins.get((row.held.header.author, row.held.header.stream or b""), {}).items()
+            },
+            place_in_day=store.place_in_day(row.held.header) if _is_counted(row.held.header, trust) else 1,
+            attestations=tuple([reopen(data) for data in attestations.get(row.held.header.id, ())]),
+            unknown_words=store.attesting(row.held.header.id, but=voices, most=MOST_UNKNOWN_WORDS),
+        )
+        for row in rows
+    }
+
+
+def _is_counted(header: Header, trust: TrustView) -> bool:
+    """Tell whether an organisation lets the author say so much a day."""
+    named = trust.organisations.get(header.org) if header.org is not None else None
+    lent = named.lent.get(header.author, ()) if named is not None else ()
+    return any(one.delegation.scope.daily is not None for one in lent)
+
+
+def _organisation(
+    store: Store, org: bytes, followed: Collection[bytes], *, coming: Sequence[SignedItem] = ()
+) -> Organisation | None:
+    """Return what the held statements of an organisation add up to, or None where its first root is not held.
+
+    Only what keys said that its roots name is read: a stranger's statements in its name cost nothing.
+    """
+    held = {item.id: item for item in coming}
+    if org not in held:
+        first = store.get_many([org]).get(org)
+        if first is None:
+            return None
+        held[org] = reopen(first)
+    if not isinstance(held[org].body, Root):
+        return None
+    asked = frozenset[bytes]()
+    while True:
+        found = Organisation.of(org, held.values(), followed=followed)
+        more = found.speakers - asked
+        if not more:
+            return found
+        held.update((item.id, item) for item in map(reopen, store.statements(more)))
+        asked |= more
+
+
+def _said_by(store: Store, keys: Collection[bytes], *, coming: Sequence[SignedItem] = ()) -> list[SignedItem]:
+    """Return what these keys said about keys and about their own streams, each statement once."""
+    held = {item.id: item for item in coming if item.author in keys}
+    held.update((item.id, item) for item in map(reopen, store.statements(keys)))
+    return list(held.values())
