@@ -77,7 +77,8 @@ async def test_a_lifted_block_lets_the_items_in_at_the_next_exchange(stations: l
 async def test_what_matters_here_comes_first_then_what_is_grave(stations: list[Station]) -> None:
     a, b, _ = stations
     a.knows(7)
-    known = [*bulletins(30, by=7), revocation(7)]
+    a.knows(8)
+    known = [*bulletins(30, by=7), revocation(8)]
     grave = [bulletin(number, by=2, severity=Severity.EXTREME) for number in range(40)]
     rest = [*bulletins(150, by=3), *bulletins(150, by=4)]
     b.holds([*rest, *grave, *known])
