@@ -17,7 +17,6 @@ from meshrelay.cli.frame import (
     REFUSED,
     SOME_FAILED,
     Command,
-    Progress,
     complain,
     json_option,
     note,
@@ -28,17 +27,13 @@ from meshrelay.cli.frame import (
 from meshrelay.cli.publish import say_new_key
 from meshrelay.cli.session import Session, pass_session
 from meshrelay.cli.values import Moment, Size
-from meshrelay.core import order
-from meshrelay.core.envelope import KEY_SIZE
 from meshrelay.errors import NotFound, Refusal
 from meshrelay.interop import carry
 from meshrelay.interop.intake import Fate, take_in
+from meshrelay.interop.outgoing import envelopes, in_order
 from meshrelay.keyring import OwnKey
-from meshrelay.relay import Relay
-from meshrelay.store import Held
 
 _STDIN = "-"
-_AT_ONCE = 250
 
 
 @click.command(cls=Command, name="import")
@@ -113,11 +108,11 @@ def export(session: Session, name: Path, since: int | None, max_bytes: int | Non
     """
     path = name if name.suffix else name.with_suffix(carry.SUFFIX)
     with session.relay() as relay:
-        plan = carry.plan(_in_order(relay), since=since, max_bytes=max_bytes, urgent=urgent)
+        plan = carry.plan(in_order(relay), since=since, max_bytes=max_bytes, urgent=urgent)
         if not plan.ids:
             raise NotFound("there is nothing here to write", hint="see `meshrelay list --all`")
         with progress("written", total=len(plan.ids)) as shown:
-            count = _write(path, _envelopes(relay, plan.ids, shown))
+            count = _write(path, envelopes(relay, plan.ids, advance=shown.advance))
     if as_json:
         print_json({"file": str(path), "items": count, "bytes": path.stat().st_size, "left_out": plan.left_out})
         return
@@ -142,23 +137,6 @@ def _sources(paths: Iterable[str]) -> Iterator[tuple[str, BinaryIO, bool]]:
         for file in files:
             if file is place or not any(part.startswith(".") for part in file.relative_to(place).parts):
                 yield str(file), file.open("rb"), file is place
-
-
-def _in_order(relay: Relay) -> list[Held]:
-    """Return everything that may be given on, what is carried first at the front."""
-    keys, _ = relay.store.keys()
-    found = relay.store.by_key(keys[at : at + KEY_SIZE] for at in range(0, len(keys), KEY_SIZE))
-    held = relay.store.headers(header.id for header in found.values() if header.author not in relay.trust.blocked)
-    trust = relay.trust
-    return sorted(held.values(), key=lambda one: order.carried(one.header, matters=trust.matters(one.header)))
-
-
-def _envelopes(relay: Relay, ids: tuple[bytes, ...], shown: Progress) -> Iterator[bytes]:
-    for at in range(0, len(ids), _AT_ONCE):
-        batch = ids[at : at + _AT_ONCE]
-        found = relay.store.get_many(batch)
-        yield from (found[item] for item in batch if item in found)
-        shown.advance(len(batch))
 
 
 def _write(path: Path, envelopes: Iterable[bytes]) -> int:

@@ -65,16 +65,16 @@ def take_in(
     source: BinaryIO,
     *,
     clock: Clock,
-    key: Callable[[], OwnKey],
+    key: Callable[[], OwnKey] | None,
     checked: bool = False,
     ends_keys: bool = True,
 ) -> Iterator[Taken]:
     """Take in everything that a file holds, in its order; what is answered as new is on the disk.
 
     `source` can be read again from its beginning; `key` gives the key that signs what comes as CAP and is asked for
-    only then; `checked` says that the operator looked into what it says; without `ends_keys`, a revocation outside a
-    carry file, which is somebody's paper and not yet news, stays where it is. Raises Refusal when there is no room,
-    or the key cannot be used.
+    only then; without one no alert is read. `checked` says that the operator looked into what it says; without
+    `ends_keys`, a revocation outside a carry file, which is somebody's paper and not yet news, stays where it is.
+    Raises Refusal when there is no room, or the key cannot be used.
     """
     start = source.read(_SNIFFED)
     source.seek(0)
@@ -86,12 +86,22 @@ def take_in(
         yield from _take_sequence(relay, source.read(MAX_SEQUENCE + 1), clock=clock, ends_keys=ends_keys)
     elif not _is_xml(start) and (found := [*_LETTERS.finditer(start)]):
         yield from _take_letters(relay, [one[0] for one in found], clock=clock, ends_keys=ends_keys)
-    elif start.lstrip(_BLANK).startswith(b"<") or start.startswith(_UTF_16):
+    elif is_unsigned(start):
+        if key is None:
+            yield Taken(Fate.REFUSED, "the file", "has no signature that could be checked")
+            return
         yield from _take_cap(relay, source.read(cap.MAX_DOCUMENT + 1), now=clock.machine, key=key, checked=checked)
     elif carry.looks_like(start):
         yield from _take_carry(relay, source, clock=clock)
     else:
         yield Taken(Fate.REFUSED, "the file", "is no carry file, no signed item and no CAP alert")
+
+
+def is_unsigned(start: bytes) -> bool:
+    """Tell whether a file that begins with `start` looks like a CAP alert: XML, or a page without a signed item."""
+    if start.startswith(carry.MAGIC) or (not _is_xml(start) and _LETTERS.search(start)):
+        return False
+    return start.lstrip(_BLANK).startswith(b"<") or start.startswith(_UTF_16)
 
 
 def _take_carry(relay: Relay, source: BinaryIO, *, clock: Clock) -> Iterator[Taken]:

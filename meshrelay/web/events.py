@@ -1,7 +1,8 @@
 """Open streams that tell a page when something new has come: bounded, so that they cannot eat the relay.
 
-A stream says how many bulletins have come since the cursor that the page was made at. Four streams an address and 256
-in all; whoever comes later gets 503 and asks again by itself now and then.
+A stream says how many bulletins of senders known here have come since the cursor that the page was made at (everybody's
+while nobody is known, or where the setting is to show them): what strangers send at will must not call for attention.
+Four streams an address and 256 in all; whoever comes later gets 503 and asks again by itself now and then.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse, sse_response
 
-from meshrelay.web.pages import SERVICES
+from meshrelay.core.envelope import Kind
+from meshrelay.relay import Relay
+from meshrelay.web.pages import KEPT, SERVICES
 from meshrelay.web.security import Refused
 from meshrelay.web.services import News
 
@@ -79,16 +83,47 @@ async def events(request: web.Request) -> web.StreamResponse:
             with streams.listed(answer):
                 while loop.time() < end:
                     seen = services.news.count
-                    changes = await services.read(services.relay.store.changes, cursor, limit=_MOST_COUNTED)
-                    if changes.reset:
-                        cursor = changes.cursor
-                    new = len({row.id for row in changes.rows if not row.gone})
-                    await answer.send(json.dumps({"cursor": changes.cursor, "new": new}), event="news")
+                    found = await _news(request, cursor)
+                    if found.reset:
+                        cursor = found.cursor
+                    said = {"cursor": found.cursor, "new": found.new, "now": services.clock().now}
+                    await answer.send(json.dumps(said), event="news")
                     await _until_changed(request, gone, services.news, seen=seen, seconds=end - loop.time())
                     if gone.done() or request.transport is None:
                         break
                     await asyncio.wait((gone,), timeout=_PAUSE_SECONDS)
         return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What has come since a cursor; `reset` when that cursor is not known any more."""
+
+    cursor: str
+    new: int
+    reset: bool
+
+
+async def _news(request: web.Request, cursor: str) -> Found:
+    """Count what has come since `cursor`; pages that were made at the same moment share the answer."""
+    services = request.config_dict[SERVICES]
+
+    async def count() -> Found:
+        return await services.read(
+            _count, services.relay, cursor, everybody=services.settings.unknown_senders == "show"
+        )
+
+    found: Found = await request.config_dict[KEPT].get(("news", cursor[:100], services.news.count), count)
+    return found
+
+
+def _count(relay: Relay, cursor: str, *, everybody: bool) -> Found:
+    trust = relay.trust
+    changes = relay.store.changes(cursor, limit=_MOST_COUNTED)
+    ids = {row.id for row in changes.rows if not row.gone} - relay.hidden.keys()
+    headers = [held.header for held in relay.store.headers(ids).values() if held.header.kind is Kind.BULLETIN]
+    wanted = [one for one in headers if everybody or not trust.anchors or one.author in trust.known]
+    return Found(changes.cursor, len(wanted), changes.reset)
 
 
 async def _until_changed(

@@ -5,14 +5,15 @@ Everything is escaped unless it is Markup made by view.py; a name that a templat
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
-from urllib.parse import urlencode
 
 import aiohttp_jinja2
 import jinja2
@@ -26,8 +27,11 @@ from meshrelay.words import Choice, Words, direction, negotiate, own_name, page_
 SERVICES: Final = web.AppKey("services", Services)
 _TYPES: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _FOREVER: Final = "public, max-age=31536000, immutable"
+_SAME: Final = ("lang", "big", "q", "in", "area", "category", "since", "lane")
+"""What a link to the same page in another language, or with other letters, keeps of its query."""
 PAGE_SECONDS: Final = 10
 """How long a browser may show a page again without asking."""
+MOST_KEPT: Final = 64
 
 
 def set_up(app: web.Application) -> None:
@@ -65,10 +69,11 @@ def words_for(request: web.Request) -> Words:
 def page_for(request: web.Request) -> Page:
     """Return what the cards of this page are made with; links keep the language once it was chosen."""
     services = request.config_dict[SERVICES]
-    asked = request.query.get("lang")
-    kept = words_for(request)
-    query = f"?{urlencode({'lang': kept.texts[0]})}" if asked else ""
-    return Page(kept, services.status().name, query)
+    words = words_for(request)
+    kept = [("lang", words.texts[0])] if request.query.get("lang") else []
+    if request.query.get("big") == "1":
+        kept.append(("big", "1"))
+    return Page(words, services.status().name, tuple(kept))
 
 
 def render(request: web.Request, template: str, page: Page, values: Mapping[str, Any]) -> bytes:
@@ -77,6 +82,7 @@ def render(request: web.Request, template: str, page: Page, values: Mapping[str,
     known = services.status()
     until = services.relay.drill_until(page.words.now)
     environment = aiohttp_jinja2.get_env(request.app)
+    here = {name: request.query[name][:200] for name in _SAME if name in request.query}
     context = {
         "w": page.words,
         "page": page,
@@ -86,9 +92,7 @@ def render(request: web.Request, template: str, page: Page, values: Mapping[str,
         "drilling": page.words.drilling(until) if until else None,
         "language": page.words.language,
         "direction_of_page": direction(page.words.language),
-        "path": request.path,
-        "language_query": {key: value for key, value in request.query.items() if key in ("q",)},
-        "urlencode": urlencode,
+        "here": lambda **changed: Page(page.words, page.relay).to(request.path, **{**here, **changed}),
         **values,
     }
     return environment.get_template(template).render(context).encode()
@@ -123,6 +127,25 @@ class Packed:
         response.headers["Cache-Control"] = f"private, max-age={PAGE_SECONDS}"
         response.headers["Vary"] = VARY
         return response
+
+
+class Kept:
+    """What was made a moment ago, so that two hundred readers cost as much as one; empty after every change."""
+
+    def __init__(self) -> None:
+        self._made: OrderedDict[tuple[Any, ...], asyncio.Future[Any]] = OrderedDict()
+
+    async def get(self, key: tuple[Any, ...], make: Any) -> Any:
+        """Return what is kept under `key`, or what the coroutine function `make` returns, made once."""
+        found = self._made.get(key)
+        if found is None or (found.done() and (found.cancelled() or found.exception() is not None)):
+            found = self._made[key] = asyncio.ensure_future(make())
+            while len(self._made) > MOST_KEPT:
+                self._made.popitem(last=False)
+        return await asyncio.shield(found)
+
+
+KEPT: Final = web.AppKey("kept", Kept)
 
 
 def asset(name: str) -> str:

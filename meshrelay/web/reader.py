@@ -8,9 +8,7 @@ Routes: docs/spec/http.md, "Reader listener".
 
 from __future__ import annotations
 
-import asyncio
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -18,17 +16,19 @@ from typing import Any, Final
 from aiohttp import web
 
 from meshrelay import __version__
+from meshrelay.core.bulletin import Category, is_language
 from meshrelay.core.clock import AGREEMENT, Clock
 from meshrelay.core.trust import Author, Standing
 from meshrelay.errors import NotFound
 from meshrelay.relay import TAKEN_BACK, Lane, Listing, Query, Relay, RelayStatus, Shown
 from meshrelay.settings import Settings
 from meshrelay.store import Change
-from meshrelay.web import api, report
+from meshrelay.web import api, carry, report
 from meshrelay.web.events import STREAMS, Streams, events
 from meshrelay.web.failures import explain, hold
-from meshrelay.web.pages import SERVICES, Packed, answer, choice, page_for, render, set_up, static
-from meshrelay.web.security import MAX_BODY, HostRule, add_headers, add_routes, guard
+from meshrelay.web.filters import SPANS, Filters
+from meshrelay.web.pages import KEPT, SERVICES, Kept, Packed, answer, choice, page_for, render, set_up, static
+from meshrelay.web.security import MAX_BODY, HostRule, add_headers, add_routes, guard, is_loopback
 from meshrelay.web.services import OnThread, Services
 from meshrelay.web.view import Page, card, whole
 from meshrelay.words import Words, add_folder, is_draft, page_languages
@@ -37,10 +37,10 @@ from meshrelay.words.languages import primary
 ON_FRONT: Final = 25
 UNKNOWN_ON_FRONT: Final = 10
 GONE_ON_FRONT: Final = 8
+GONE_SINCE: Final = 25
 ON_PAGE: Final = 50
 MOST_FOUND: Final = 50
 _KEPT_SECONDS: Final = 20
-_MOST_KEPT: Final = 64
 _SILENT_SECONDS: Final = 3 * 86400
 
 
@@ -52,25 +52,6 @@ class Front:
     unknown: Listing
     gone: tuple[Shown, ...]
     cursor: str
-
-
-class Kept:
-    """What was made a moment ago, so that two hundred readers cost as much as one; empty after every change."""
-
-    def __init__(self) -> None:
-        self._made: OrderedDict[tuple[Any, ...], asyncio.Future[Any]] = OrderedDict()
-
-    async def get(self, key: tuple[Any, ...], make: Any) -> Any:
-        """Return what is kept under `key`, or what the coroutine function `make` returns, made once."""
-        found = self._made.get(key)
-        if found is None or (found.done() and (found.cancelled() or found.exception() is not None)):
-            found = self._made[key] = asyncio.ensure_future(make())
-            while len(self._made) > _MOST_KEPT:
-                self._made.popitem(last=False)
-        return await asyncio.shield(found)
-
-
-KEPT: Final = web.AppKey("kept", Kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +101,8 @@ def _fit(app: web.Application, services: Services) -> None:
             web.get("/about", about),
             web.get("/report", report.form),
             web.post("/report", report.send),
+            web.get("/carry", carry.form),
+            web.post("/carry", carry.give),
             web.get("/static/{name}", static),
             web.get("/api/v1/events", events),
             *api.ROUTES,
@@ -147,8 +130,13 @@ async def front(request: web.Request) -> web.Response:
 async def bulletin(request: web.Request) -> web.Response:
     """Show everything known about one bulletin; a unique beginning of its id will do."""
     services, page = request.config_dict[SERVICES], page_for(request)
-    one, before = await services.read(_whole, services.relay, request.match_info["id"], services.clock())
-    return answer(request, render(request, "bulletin.html", page, {"it": whole(one, page, before=before)}))
+    one, before, cursor = await services.read(_whole, services.relay, request.match_info["id"], services.clock())
+    values = {
+        "it": whole(one, page, before=before),
+        "cursor": cursor,
+        "state": f"{one.verdict.standing} {one.verdict.author}",
+    }
+    return answer(request, render(request, "bulletin.html", page, values))
 
 
 async def search(request: web.Request) -> web.Response:
@@ -180,13 +168,14 @@ async def about(request: web.Request) -> web.Response:
 
 async def _front(request: web.Request, clock: Clock, version: tuple[Any, ...]) -> bytes:
     services, page = request.config_dict[SERVICES], page_for(request)
-    only = request.query.get("in", "")[:35]
+    filters = Filters.of(request.query)
 
     async def load() -> Front:
-        return await services.read(_load, services, clock, only)
+        return await services.read(_load, services, clock, filters)
 
-    lists: Front = await request.app[KEPT].get(("front", version, only), load)
+    lists: Front = await request.app[KEPT].get(("front", version, filters), load)
     known = [card(one, page) for one in lists.known.shown]
+    others = _languages(lists, page)
     values = {
         "cards": [one for one in known if one.looks != "isdrill"],
         "drills": [one for one in known if one.looks == "isdrill"],
@@ -198,9 +187,13 @@ async def _front(request: web.Request, clock: Clock, version: tuple[Any, ...]) -
         "hide": services.settings.unknown_senders == "hide",
         "nobody_known": not services.relay.trust.anchors,
         "hidden": services.relay.hidden_now(clock),
-        "only": only,
-        "other_languages": _languages(lists, page),
-        "warnings": _warnings(services.status(), clock, page.words),
+        "filters": filters,
+        "since": filters.moment(now=clock.now),
+        "categories": list(Category),
+        "spans": [(span, page.words[label]) for span, (_, label) in SPANS.items()],
+        "choices": list(dict.fromkeys((*page_languages(), *others, *filter(is_language, (filters.language,))))),
+        "other_languages": others,
+        "warnings": _warnings(services, clock, page.words),
         "tried": _tried(services, page),
         "cursor": lists.cursor,
     }
@@ -209,34 +202,36 @@ async def _front(request: web.Request, clock: Clock, version: tuple[Any, ...]) -
 
 async def _more(request: web.Request, lane: Lane, clock: Clock) -> bytes:
     services, page = request.config_dict[SERVICES], page_for(request)
-    query = Query(lane=lane, limit=ON_PAGE, after=request.query.get("after"), language=request.query.get("in", "")[:35])
+    filters = Filters.of(request.query)
+    query = replace(filters.query(now=clock.now), lane=lane, limit=ON_PAGE, after=request.query.get("after"))
     listing = await services.read(services.relay.bulletins, query, clock)
     values = {
         "lane": str(lane),
         "cards": [card(one, page) for one in listing.shown if one.verdict.author is not Author.BLOCKED],
         "after": listing.next,
-        "only": query.language,
+        "filters": filters,
     }
     return render(request, "lane.html", page, values)
 
 
-def _load(services: Services, clock: Clock, only: str) -> Front:
+def _load(services: Services, clock: Clock, filters: Filters) -> Front:
     """Read the lists of the first page; on a thread, for it reads the store."""
     relay = services.relay
     nothing = Listing((), None)
-    known = Query(lane=Lane.KNOWN, limit=ON_FRONT, language=only)
+    wanted = filters.query(now=clock.now)
+    known = replace(wanted, lane=Lane.KNOWN, limit=ON_FRONT)
     unknown = replace(known, lane=Lane.UNKNOWN, limit=UNKNOWN_ON_FRONT)
     return Front(
         known=relay.bulletins(known, clock),
         unknown=nothing if services.settings.unknown_senders == "hide" else relay.bulletins(unknown, clock),
-        gone=_gone(relay, clock, only),
+        gone=_gone(relay, clock, wanted) if wanted.since is None else _gone_since(relay, clock, wanted),
         cursor=relay.store.changes("").cursor,
     )
 
 
-def _gone(relay: Relay, clock: Clock, only: str) -> tuple[Shown, ...]:
+def _gone(relay: Relay, clock: Clock, wanted: Query) -> tuple[Shown, ...]:
     """Return what no longer holds of known senders: the newest that were withdrawn or replaced, then ended ones."""
-    taken_back = Query(lane=Lane.KNOWN, standings=TAKEN_BACK, newest_first=True, limit=GONE_ON_FRONT, language=only)
+    taken_back = replace(wanted, lane=Lane.KNOWN, standings=TAKEN_BACK, newest_first=True, limit=GONE_ON_FRONT)
     found = relay.bulletins(taken_back, clock).shown
     if len(found) == GONE_ON_FRONT:
         return found
@@ -244,18 +239,36 @@ def _gone(relay: Relay, clock: Clock, only: str) -> tuple[Shown, ...]:
     return found + relay.bulletins(ended, clock).shown
 
 
-def _whole(relay: Relay, prefix: str, clock: Clock) -> tuple[Shown, tuple[Shown, ...]]:
-    """Return a bulletin and those it acted on that are held here."""
-    one = relay.public(relay.find(prefix[:64]), clock)
-    before = []
-    for target in one.bulletin.references[:8]:
+def _gone_since(relay: Relay, clock: Clock, wanted: Query) -> tuple[Shown, ...]:
+    """Return what ceased to hold since: by an act that came here since, however old the act is, or by its time."""
+    lately = replace(wanted, lane=Lane.KNOWN, standings=frozenset(), cancels=True, newest_first=True, limit=ON_PAGE)
+    found: dict[bytes, Shown] = {}
+    for act in relay.bulletins(lately, clock).shown:
+        for one in _acted_on(relay, act, clock):
+            found.setdefault(one.header.id, one)
+    ended = replace(lately, standings=frozenset({Standing.EXPIRED}), cancels=False, since=None, limit=GONE_ON_FRONT)
+    for one in relay.bulletins(ended, clock).shown:
+        if one.bulletin.expires >= (wanted.since or 0):
+            found.setdefault(one.header.id, one)
+    return tuple(found.values())[:GONE_SINCE]
+
+
+def _acted_on(relay: Relay, act: Shown, clock: Clock) -> Iterator[Shown]:
+    """Yield what a bulletin ended, as far as it is held and shown here."""
+    for target in act.bulletin.references[:8]:
         try:
             earlier = relay.public(target, clock)
         except NotFound:
             continue
-        if one.header.id in {act.id for act in earlier.verdict.by}:
-            before.append(earlier)
-    return one, tuple(before)
+        if act.header.id in {one.id for one in earlier.verdict.by}:
+            yield earlier
+
+
+def _whole(relay: Relay, prefix: str, clock: Clock) -> tuple[Shown, tuple[Shown, ...], str]:
+    """Return a bulletin, those it acted on that are held here, and the cursor of the changes that they include."""
+    cursor = relay.store.changes("").cursor
+    one = relay.public(relay.find(prefix[:64]), clock)
+    return one, tuple(_acted_on(relay, one, clock)), cursor
 
 
 def _languages(lists: Front, page: Page) -> list[str]:
@@ -264,8 +277,8 @@ def _languages(lists: Front, page: Page) -> list[str]:
     return sorted(tag for tag in tags if primary(tag) not in page_languages())
 
 
-def _warnings(status: RelayStatus, clock: Clock, words: Words) -> list[str]:
-    found = []
+def _warnings(services: Services, clock: Clock, words: Words) -> list[str]:
+    status, found = services.status(), []
     if clock.doubtful:
         found.append(words["doubtful"])
     elif clock.behind > AGREEMENT:
@@ -273,6 +286,10 @@ def _warnings(status: RelayStatus, clock: Clock, words: Words) -> list[str]:
     last = status.last_exchange or status.started
     if not status.in_touch and clock.now - last > _SILENT_SECONDS:
         found.append(words["alone"])
+    if services.relay.room.full:
+        found.append(words["full"])
+    if status.reader_addresses and all(is_loopback(address) for address in status.reader_addresses):
+        found.append(words["no-network"])
     return found
 
 

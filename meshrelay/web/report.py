@@ -99,7 +99,7 @@ async def send(request: web.Request) -> web.Response:
         raise Refused(400, "this is no form") from error
     given = {name: _tidy(value, lines=name == "what") for name, value in pairs}
     texts = {name: given.get(name, "") for name in LIMITS}
-    services, desk, source, now = request.config_dict[SERVICES], request.app[DESK], _source(request), _now()
+    services, desk, source, now = request.config_dict[SERVICES], request.app[DESK], source_of(request), moment()
     if not desk.gave(given.get("token", ""), source, now=now):
         return _form(request, texts, trouble="report-old", status=403)
     if not (visible(texts["what"]) and visible(texts["where"])):
@@ -130,7 +130,7 @@ async def send(request: web.Request) -> web.Response:
 
 def _form(request: web.Request, texts: dict[str, str], *, trouble: str | None, status: int) -> web.Response:
     values = {
-        "token": request.app[DESK].token(_source(request), now=_now()),
+        "token": request.app[DESK].token(source_of(request), now=moment()),
         "limits": LIMITS,
         "texts": {name: texts.get(name, "") for name in LIMITS},
         "trouble": trouble,
@@ -146,7 +146,7 @@ def _tidy(text: str, *, lines: bool) -> str:
     return "\n".join(row for row in clean if row)
 
 
-def _source(request: web.Request) -> str:
+def source_of(request: web.Request) -> str:
     """Return whom reports are counted by: an IPv4 address, or an IPv6 /64."""
     remote = (request.remote or "").partition("%")[0]
     try:
@@ -160,5 +160,6 @@ def _source(request: web.Request) -> str:
     return str(address)
 
 
-def _now() -> float:
+def moment() -> float:
+    """Return the loop's clock, by which tokens end."""
     return asyncio.get_running_loop().time()

@@ -139,6 +139,15 @@ def url_of(address: str, port: int) -> str:
     return f"http://{host}/" if port == 80 else f"http://{host}:{port}/"
 
 
+def is_loopback(url: str) -> bool:
+    """Tell whether the http address of a listener leads to this computer alone."""
+    name, _ = split_host(url.removeprefix("http://").rstrip("/"))
+    try:
+        return ipaddress.ip_address(name or "").is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
 def guard(rule: HostRule, explain: Explain) -> Middleware:
     """Return the middleware that holds every request to the rules and makes an answer of every error."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import urlencode
 
 from markupsafe import Markup
 
@@ -89,11 +90,27 @@ class Page:
 
     words: Words
     relay: str
-    query: str
+    kept: tuple[tuple[str, str], ...] = ()
+    """What every link of this page keeps in its query: the language that was chosen, large letters."""
+
+    @property
+    def query(self) -> str:
+        """The query of a link that keeps what was chosen, or nothing."""
+        return self.to("")
+
+    @property
+    def big(self) -> bool:
+        """Whether large letters were chosen."""
+        return ("big", "1") in self.kept
+
+    def to(self, path: str, **more: str) -> str:
+        """Return the link to a page here, with what every link keeps and `more`; what is empty is left out."""
+        pairs = [(name, value) for name, value in {**dict(self.kept), **more}.items() if value]
+        return f"{path}?{urlencode(pairs)}" if pairs else path
 
     def href(self, item: bytes) -> str:
         """Return the link to a bulletin, in the language of this page."""
-        return f"/b/{item.hex()}{self.query}"
+        return self.to(f"/b/{item.hex()}")
 
     def html(self, said: Said | Part | str | None) -> Markup | None:
         """Return a sentence with its names, times and titles set apart."""
@@ -112,6 +129,10 @@ class Page:
         match part.sort:
             case Sort.TIME if part.at is not None:
                 return f'<time datetime="{stamp(part.at, self.words.tz)}">{text}</time>'
+            case Sort.AGO if part.at is not None:
+                return f'<time class="ago" datetime="{stamp(part.at, self.words.tz)}">{text}</time>'
+            case Sort.ZONE if part.at is not None:
+                return f'<bdi class="zone" dir="ltr" data-at="{part.at}">{text}</bdi>'
             case Sort.TITLE if part.id is not None:
                 return f'<a href="{html.escape(self.href(part.id))}">{text}</a>'
             case Sort.NAME:

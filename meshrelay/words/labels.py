@@ -19,6 +19,23 @@ LABELS: Final = {
     "promise": mark("No app and no account. This relay keeps no record of who reads."),
     "find-label": mark("Find in all bulletins"),
     "find": mark("Find"),
+    "bigger": mark("Larger letters"),
+    "smaller": mark("Normal letters"),
+    # What to see
+    "sift": mark("Choose what to see"),
+    "sift-language": mark("Written in"),
+    "sift-since": mark("Came here"),
+    "sift-show": mark("Show these"),
+    "sifted": mark("Only some of the bulletins are shown."),
+    "everything": mark("Everything"),
+    "since-any": mark("At any time"),
+    "since-1h": mark("Within an hour"),
+    "since-6h": mark("Within 6 hours"),
+    "since-1d": mark("Within a day"),
+    "since-3d": mark("Within 3 days"),
+    "since-note": mark("Keep this address: opened later, it shows what has come or changed."),
+    "nothing-new": mark("Nothing has come or changed since then."),
+    "nothing-fits": mark("Nothing here fits what you chose."),
     # Lanes
     "known": mark("From senders this relay knows"),
     "known-note": mark("Their keys are known here. Each card says how."),
@@ -64,6 +81,8 @@ LABELS: Final = {
     "original": mark("Signed original"),
     "original-note": mark("The signed original can be checked again on any other relay."),
     "map": mark("Map of the area. North is up."),
+    "map-beside": mark("Map of the area, and whereabouts it lies. North is up."),
+    "map-source": mark("Coasts and borders: Natural Earth, simplified."),
     "hidden": mark("Hidden by this relay"),
     "cancels": mark("This withdraws an earlier bulletin."),
     "no-text": mark("(no text)"),
@@ -84,11 +103,36 @@ LABELS: Final = {
         "The clock of this relay is behind. It goes by the time that the senders it knows have reached."
     ),
     "full": mark("This relay has no more room. You can read everything; new bulletins wait until there is room."),
+    "no-network": mark("This computer is on no network now: nobody else can read these pages."),
     "store-empty": mark("Its own store: empty."),
     "called-none": mark("Called out on this network: no relay answered."),
     "called-off": mark("Looking for relays on this network is switched off."),
     "tried-peer": mark("no answer"),
     "met-peer": mark("in touch"),
+    # Copies to carry
+    "carry": mark("Take a copy with you"),
+    "carry-why": mark(
+        "Bulletins travel in pockets too: take a file here and give it to another relay, where no network reaches. "
+        "Every bulletin in it is signed, so nobody can alter it on the way unnoticed."
+    ),
+    "carry-take": mark("Take a copy"),
+    "carry-urgent": mark("The most urgent"),
+    "carry-all": mark("As much as fits"),
+    "carry-trace": mark(
+        "The file stays on your phone until you delete it. Whoever looks through the phone can find it."
+    ),
+    "carry-give": mark("Give a copy"),
+    "carry-note": mark("Choose a file from another relay. Every bulletin in it is checked before it is taken in."),
+    "carry-bring": mark("Do you have a file from another relay?"),
+    "carry-file": mark("The file"),
+    "carry-send": mark("Give it to this relay"),
+    "carry-nothing": mark("There is nothing here yet that you could take."),
+    "carry-taken": mark("Thank you, it was looked through"),
+    "carry-refused": mark("What is damaged, too old or not signed is never taken in."),
+    "carry-empty": mark("There was nothing in it that is signed. Choose a file that another relay gave you."),
+    "carry-large": mark("It is too large for this page. The people of this relay can take it in from a memory stick."),
+    "carry-unsigned": mark("It is an alert without a signature. Only the people of this relay can take it in."),
+    "carry-old": mark("This page was open for too long. Choose the file again."),
     # Search
     "results": mark("Found"),
     "no-results": mark("Nothing found. Try fewer or other words, or one word in another language."),
@@ -153,6 +197,7 @@ LABELS: Final = {
     "too-busy": mark("Too many readers at this moment. Try again in a minute."),
     "failed": mark("This relay could not do that just now. Try again in a minute."),
     # Live updates
+    "changed-now": mark("This bulletin has changed, show"),
     "many-new": mark("Many new, show"),
     "offline": mark("Not connected; this is the copy of {time}."),
 }

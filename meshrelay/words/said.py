@@ -23,6 +23,8 @@ class Sort(StrEnum):
     NAME = "name"
     CODE = "code"
     TIME = "time"
+    AGO = "ago"
+    ZONE = "zone"
     TITLE = "title"
     QUOTE = "quote"
     STRONG = "strong"
@@ -32,8 +34,8 @@ class Sort(StrEnum):
 class Part:
     """A stretch of a sentence.
 
-    `at` is the moment (unix seconds) that a TIME stands for, `id` the bulletin that a TITLE leads to,
-    `language` the BCP 47 tag of text that is not in the language of the sentence.
+    `at` is the moment (unix seconds) that a TIME or AGO stands for, or at which a ZONE is the offset; `id` the bulletin
+    that a TITLE leads to; `language` the BCP 47 tag of text that is not in the language of the sentence.
     """
 
     text: str

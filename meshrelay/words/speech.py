@@ -10,6 +10,7 @@ what an unknown sender claims is always said to be a claim.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from functools import lru_cache
@@ -127,31 +128,37 @@ class Words:
     def ago(self, moment: int) -> str:
         """Return how long ago a moment was, "41 min ago"; a moment to come is "just now"."""
         count, unit = times.span(self.now - moment)
-        if count == 0:
-            return self._say(mark("just now"))
-        match unit:
-            case "minute":
-                return self._count("{n} min ago", "{n} min ago", count)
-            case "hour":
-                return self._count("{n} h ago", "{n} h ago", count)
-            case _:
-                return self._count("{n} day ago", "{n} days ago", count)
+        return self._filled(self._ago_form(unit, count), count) if count else self._say(mark("just now"))
+
+    def ago_forms(self, unit: str) -> str:
+        """Return how "41 min ago" is said for each number of a unit (minute, hour, day); see :func:`_forms`."""
+        return _forms([self._ago_form(unit, count) for count in range(61)])
+
+    def fresh_forms(self) -> str:
+        """Return how "3 new, show" is said for each number up to 99, as :func:`_forms` writes it."""
+        return _forms([self._fresh_form(count) for count in range(100)])
+
+    @property
+    def own_digits(self) -> str:
+        """The ten digits of the language where they are not 0 to 9, else nothing."""
+        written = times.digits("0123456789", self.locale)
+        return "" if written.isascii() else written
 
     def issued(self, moment: int) -> Said:
         """Return when something was signed: "41 min ago, at 13:25"."""
         if moment > self.now:
             return self.moment(moment)
         if self.now - moment < _DAY:
-            return self._fill(mark("{ago}, at {time}"), ago=self.ago(moment), time=self.time(moment))
+            return self._fill(mark("{ago}, at {time}"), ago=self._ago(moment), time=self.time(moment))
         return self._fill(
-            mark("{ago}, on {date} at {time}"), ago=self.ago(moment), date=self.date(moment), time=self.time(moment)
+            mark("{ago}, on {date} at {time}"), ago=self._ago(moment), date=self.date(moment), time=self.time(moment)
         )
 
     def received(self, moment: int, *, written_here: bool) -> Said:
         """Return when something arrived: "here 12 min ago", "written here"."""
         if written_here:
             return self._fill(mark("written here"))
-        return self._fill(mark("here {ago}"), ago=self.ago(moment))
+        return self._fill(mark("here {ago}"), ago=self._ago(moment))
 
     def until(self, moment: int) -> Said:
         """Return an end with its offset: "until 20:00 today, UTC+5"."""
@@ -175,7 +182,7 @@ class Words:
         end = self.until(bulletin.expires)
         if bulletin.expires <= self.now:
             when = self.moment(bulletin.expires)
-            end = self._fill(mark("ended {ago}: {when}"), ago=self.ago(bulletin.expires), when=when)
+            end = self._fill(mark("ended {ago}: {when}"), ago=self._ago(bulletin.expires), when=when)
         start = bulletin.onset or bulletin.effective or bulletin.sent
         said = self.starting(start) + end if self.now < start < bulletin.expires else end
         if bulletin.expires_assumed:
@@ -374,6 +381,22 @@ class Words:
         """Return how long a text may be."""
         return str(self._fill(mark("At most {n} characters."), n=self.number(count)))
 
+    def at_most_size(self, size: str) -> str:
+        """Return how large a file may be; `size` as :meth:`size` says it."""
+        return str(self._fill(mark("At most {size}."), size=size))
+
+    def taken(self, count: int) -> str:
+        """Return how many bulletins of a file were new here."""
+        return str(self._fill(mark("New here: {n}"), n=self.number(count)))
+
+    def taken_known(self, count: int) -> str:
+        """Return how many bulletins of a file were here before."""
+        return str(self._fill(mark("Here before: {n}"), n=self.number(count)))
+
+    def taken_refused(self, count: int) -> str:
+        """Return how many parts of a file were not taken in."""
+        return str(self._fill(mark("Not taken in: {n}"), n=self.number(count)))
+
     def bulletins(self, count: int) -> str:
         """Return "212 bulletins"."""
         return self._count("{n} bulletin", "{n} bulletins", count)
@@ -391,10 +414,10 @@ class Words:
         if relays:
             touch = plain(self._count("In touch with {n} relay.", "In touch with {n} relays.", relays))
         elif last is None:
-            return self._fill(mark("Started {ago}, no other relay met yet."), ago=self.ago(started))
+            return self._fill(mark("Started {ago}, no other relay met yet."), ago=self._ago(started))
         else:
             touch = self._fill(mark("No other relay in reach."))
-        return touch if last is None else touch + self._fill(mark("Last exchange {ago}."), ago=self.ago(last))
+        return touch if last is None else touch + self._fill(mark("Last exchange {ago}."), ago=self._ago(last))
 
     def as_of(self, relay: str) -> Said:
         """Return the last line of every page."""
@@ -412,7 +435,11 @@ class Words:
 
     def fresh(self, count: int) -> str:
         """Return "3 new, show"."""
-        return self._count("{n} new, show", "{n} new, show", count)
+        return self._filled(self._fresh_form(count), count)
+
+    def new_since(self, moment: int) -> Said:
+        """Return the heading over what has come or changed since, and the link to it."""
+        return self._fill(mark("What is new since {when}"), when=self.moment(moment))
 
     def lost(self) -> Said:
         """Return what a page says of itself once its relay does not answer any more."""
@@ -427,7 +454,7 @@ class Words:
     def peer(self, relay: str, outcome: str, *, when: int | None) -> Said:
         """Return what came of talking to one other relay; `when` is the last contact."""
         said = self._fill(mark("{name}: {what}."), name=name(relay), what=outcome)
-        return said if when is None else said + self._fill(mark("Last exchange {ago}."), ago=self.ago(when))
+        return said if when is None else said + self._fill(mark("Last exchange {ago}."), ago=self._ago(when))
 
     def met(self, petname: str, *, since: int, how: How) -> Said:
         """Return how a sender became known, for the list of known senders."""
@@ -436,8 +463,23 @@ class Words:
 
     # Beneath
 
+    def _ago(self, moment: int) -> Part:
+        return Part(self.ago(moment), Sort.AGO, at=moment)
+
+    def _ago_form(self, unit: str, count: int) -> str:
+        match unit:
+            case "minute":
+                return self._form("{n} min ago", "{n} min ago", count)
+            case "hour":
+                return self._form("{n} h ago", "{n} h ago", count)
+            case _:
+                return self._form("{n} day ago", "{n} days ago", count)
+
+    def _fresh_form(self, count: int) -> str:
+        return self._form("{n} new, show", "{n} new, show", count)
+
     def _offset(self, moment: int) -> Part:
-        return Part(times.offset(moment, self.tz), Sort.CODE)
+        return Part(times.offset(moment, self.tz), Sort.ZONE, at=moment)
 
     def _says(self, verdict: Verdict, relay: str) -> Said:
         template = mark("{name} practises this.") if verdict.drill else mark("{name} says so.")
@@ -480,8 +522,14 @@ class Words:
         return fill(self._say(message), **fillings)
 
     def _count(self, one: str, many: str, count: int) -> str:
-        template = catalogue(self.language).ngettext(one, many, count)
-        return str(fill(template, n=self.number(count)))
+        return self._filled(self._form(one, many, count), count)
+
+    def _form(self, one: str, many: str, count: int) -> str:
+        """Return the sentence for a count, the number itself left open."""
+        return catalogue(self.language).ngettext(one, many, count)
+
+    def _filled(self, form: str, count: int) -> str:
+        return str(fill(form, n=self.number(count)))
 
 
 def key_code(author: bytes) -> Part:
@@ -503,6 +551,15 @@ def shortened(text: str) -> str:
 def visible(text: str) -> str:
     """Return the text, or nothing when there is no letter, digit or sign in it that a reader could see."""
     return text if any(unicodedata.category(one)[0] in "LNPS" and one not in _BLANK for one in text) else ""
+
+
+def _forms(said: Sequence[str]) -> str:
+    """Return the sentences for 0, 1, 2, ..., for a script: one, or "a|b#010" where they differ.
+
+    Behind the # stands for each number which of the sentences it takes.
+    """
+    forms = list(dict.fromkeys(said))
+    return forms[0] if len(forms) == 1 else f"{'|'.join(forms)}#{''.join(str(forms.index(one)) for one in said)}"
 
 
 def _same_language(tag: str, wish: str) -> bool:

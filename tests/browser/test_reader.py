@@ -11,7 +11,7 @@ import pytest
 
 from meshrelay.core.bulletin import Severity
 from meshrelay.words import PAGE_LANGUAGES
-from tests.web.sample import Author, Place, fill, text
+from tests.web.sample import NOW, Author, Place, fill, text
 from tests.web.test_pages import HOSTILE
 
 if TYPE_CHECKING:
@@ -115,13 +115,14 @@ def test_what_is_new_is_offered_and_moves_nothing(browser: Browser, serve: Serve
         with page.expect_response(re.compile("/api/v1/events")):
             page.reload()
         before = page.get_by_role("article").count()
-        place.put(Author(1).sign(text("Bridge open", sender_name="x")))
+        place.put(Author(1).sign(text("Bridge open", sender_name="x")), received=NOW)
         site.changed()
         link = live.get_by_role("link", name="1 new, show")
         link.wait_for(timeout=10_000)
         assert page.get_by_role("article").count() == before
         link.click()
         page.get_by_role("link", name="Bridge open").first.wait_for(timeout=10_000)
+        assert page.get_by_role("article").count() == 1  # what is new, and nothing else
 
 
 def test_every_target_is_large_enough_for_a_thumb(browser: Browser, serve: Serve, place: Place) -> None:

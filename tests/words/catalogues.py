@@ -16,7 +16,7 @@ from babel.messages.pofile import read_po, write_po
 
 WORDS = Path(__file__).resolve().parents[2] / "meshrelay" / "words"
 LOCALE = WORDS / "locale"
-KEYWORDS = {**DEFAULT_KEYWORDS, "mark": None, "_count": (1, 2)}
+KEYWORDS = {**DEFAULT_KEYWORDS, "mark": None, "_count": (1, 2), "_form": (1, 2)}
 _KEPT_IN_HEADS = ("Project-Id-Version", "Language", "Language-Team", "Plural-Forms", "MIME-Version", "Content-T")
 
 

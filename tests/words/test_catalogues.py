@@ -20,7 +20,7 @@ from meshrelay.words.labels import LABELS
 from tests.conftest import ROOT
 
 WORDS = ROOT / "meshrelay" / "words"
-KEYWORDS = {"mark": None, "_count": (1, 2)}
+KEYWORDS = {"mark": None, "_count": (1, 2), "_form": (1, 2)}
 PLACE = re.compile(r"{(\w*)}")
 
 Message = str | tuple[str, ...]
