@@ -30,6 +30,8 @@ MOST_NEW_REPORTS: Final = 200
 MOST_REPORTED: Final = 64 * 1024
 """Bytes of text that all the reports of a day may have."""
 
+_POSTER_ADDRESS: Final = "poster address"
+
 _migrations = Migrations("meshrelay-local")
 
 
@@ -437,6 +439,15 @@ class Local:
     def set_fact(self, name: str, value: bytes) -> None:
         """Write a single fact."""
         self._write("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", (name, value))
+
+    def note_poster(self, address: str) -> None:
+        """Remember the address on the last poster that was made; nothing, where somebody chose it."""
+        self.set_fact(_POSTER_ADDRESS, address.encode())
+
+    def lost_poster(self, addresses: Collection[str]) -> str:
+        """Return the address on the last poster when it is none of these, where readers find us now; else nothing."""
+        address = (self.fact(_POSTER_ADDRESS) or b"").decode()
+        return address if address and address not in addresses else ""
 
     def _read(self, sql: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         with self._lock:

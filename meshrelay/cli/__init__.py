@@ -41,6 +41,7 @@ _COMMANDS = {
     "backup": "meshrelay.cli.upkeep:backup",
     "restore": "meshrelay.cli.upkeep:restore",
     "wipe": "meshrelay.cli.upkeep:wipe",
+    "poster": "meshrelay.cli.poster:poster",
     "peers": "meshrelay.cli.peers:peers",
     "status": "meshrelay.cli.peers:status",
     "service": "meshrelay.cli.service:service",

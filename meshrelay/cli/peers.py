@@ -155,6 +155,10 @@ def status(session: Session, as_json: bool) -> None:
         click.echo(f"Readers  {url}")
     for url in found["peer_addresses"]:
         click.echo(f"Relays   {url}")
+    with session.relay() as relay:
+        gone = relay.local.lost_poster(found["reader_addresses"])
+    if gone:
+        note(f"The address on the last poster, {gone}, is not right any more; `meshrelay poster` makes a new one.")
 
 
 def _status(session: Session) -> dict[str, Any]:

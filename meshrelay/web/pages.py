@@ -19,7 +19,7 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from meshrelay.web.security import VARY, compress, takes_gzip
+from meshrelay.web.security import VARY, compress, is_loopback, local_address, takes_gzip, url_of
 from meshrelay.web.services import Services
 from meshrelay.web.view import Page
 from meshrelay.words import Choice, Words, direction, negotiate, own_name, page_languages
@@ -96,6 +96,13 @@ def render(request: web.Request, template: str, page: Page, values: Mapping[str,
         **values,
     }
     return environment.get_template(template).render(context).encode()
+
+
+def shown_address(request: web.Request) -> str:
+    """Return the address to hand to others: one of this relay's on a network, else that of this connection."""
+    known = [url for url in request.config_dict[SERVICES].status().reader_addresses if not is_loopback(url)]
+    here = url_of(*local_address(request))
+    return here if here in known or not known else known[0]
 
 
 def answer(request: web.Request, html: bytes, *, status: int = 200, seconds: int = PAGE_SECONDS) -> web.Response:

@@ -16,22 +16,24 @@ from typing import Any, Final
 from aiohttp import web
 
 from meshrelay import __version__
-from meshrelay.core.bulletin import Category, is_language
-from meshrelay.core.clock import AGREEMENT, Clock
+from meshrelay.core.bulletin import Category, Severity, is_language
+from meshrelay.core.clock import Clock
 from meshrelay.core.trust import Author, Standing
 from meshrelay.errors import NotFound
 from meshrelay.relay import TAKEN_BACK, Lane, Listing, Query, Relay, RelayStatus, Shown
 from meshrelay.settings import Settings
 from meshrelay.store import Change
-from meshrelay.web import api, carry, report
+from meshrelay.web import api, carry, poster, report, screen
 from meshrelay.web.events import STREAMS, Streams, events
 from meshrelay.web.failures import explain, hold
 from meshrelay.web.filters import SPANS, Filters
 from meshrelay.web.pages import KEPT, SERVICES, Kept, Packed, answer, choice, page_for, render, set_up, static
-from meshrelay.web.security import MAX_BODY, HostRule, add_headers, add_routes, guard, is_loopback
+from meshrelay.web.poster import key_digits
+from meshrelay.web.security import MAX_BODY, HostRule, add_headers, add_routes, guard
 from meshrelay.web.services import OnThread, Services
+from meshrelay.web.states import tried, warnings
 from meshrelay.web.view import Page, card, whole
-from meshrelay.words import Words, add_folder, is_draft, page_languages
+from meshrelay.words import add_folder, is_draft, page_languages
 from meshrelay.words.languages import primary
 
 ON_FRONT: Final = 25
@@ -41,7 +43,6 @@ GONE_SINCE: Final = 25
 ON_PAGE: Final = 50
 MOST_FOUND: Final = 50
 _KEPT_SECONDS: Final = 20
-_SILENT_SECONDS: Final = 3 * 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,8 @@ def _fit(app: web.Application, services: Services) -> None:
             web.post("/report", report.send),
             web.get("/carry", carry.form),
             web.post("/carry", carry.give),
+            web.get("/screen", screen.screen),
+            web.get("/poster", poster.show),
             web.get("/static/{name}", static),
             web.get("/api/v1/events", events),
             *api.ROUTES,
@@ -148,7 +151,7 @@ async def search(request: web.Request) -> web.Response:
         found = await services.read(services.relay.search, query, services.clock(), limit=MOST_FOUND)
     hidden = services.settings.unknown_senders == "hide"
     cards = [card(one, page) for one in found if one.verdict.known or not hidden]
-    cards.sort(key=lambda one: one.badge != "ok")
+    cards.sort(key=lambda one: (one.badge != "ok", one.over))
     return answer(request, render(request, "search.html", page, {"query": query, "cards": cards}))
 
 
@@ -157,8 +160,12 @@ async def about(request: web.Request) -> web.Response:
     services, page = request.config_dict[SERVICES], page_for(request)
     anchors = sorted(services.relay.trust.anchors.values(), key=lambda anchor: anchor.petname.casefold())
     known = [anchor for anchor in anchors if anchor.key in services.relay.trust.known]
+    waiting = await services.read(services.relay.local.waiting)
     values = {
         "version": __version__,
+        "severities": [(str(one).lower(), page.words.severity_meaning(one)) for one in list(Severity)[:4]],
+        "waiting": [page.html(page.words.awaited(one.petname)) for one in waiting],
+        "key": key_digits(services.relay, services.settings.key),
         "known": [page.html(page.words.met(one.petname, since=one.since, how=one.how)) for one in known],
         "drafts": frozenset(tag for tag in page_languages() if is_draft(tag)),
         "chain": list(dict.fromkeys(primary(tag) for tag in page.words.texts)),
@@ -193,8 +200,8 @@ async def _front(request: web.Request, clock: Clock, version: tuple[Any, ...]) -
         "spans": [(span, page.words[label]) for span, (_, label) in SPANS.items()],
         "choices": list(dict.fromkeys((*page_languages(), *others, *filter(is_language, (filters.language,))))),
         "other_languages": others,
-        "warnings": _warnings(services, clock, page.words),
-        "tried": _tried(services, page),
+        "warnings": warnings(services, clock, page.words),
+        "tried": tried(services, page),
         "cursor": lists.cursor,
     }
     return render(request, "front.html", page, values)
@@ -275,33 +282,3 @@ def _languages(lists: Front, page: Page) -> list[str]:
     """Return the languages in which what is listed is written, but those of the language row."""
     tags = {text.language for one in (*lists.known.shown, *lists.unknown.shown) for text in one.bulletin.texts}
     return sorted(tag for tag in tags if primary(tag) not in page_languages())
-
-
-def _warnings(services: Services, clock: Clock, words: Words) -> list[str]:
-    status, found = services.status(), []
-    if clock.doubtful:
-        found.append(words["doubtful"])
-    elif clock.behind > AGREEMENT:
-        found.append(words["clock-behind"])
-    last = status.last_exchange or status.started
-    if not status.in_touch and clock.now - last > _SILENT_SECONDS:
-        found.append(words["alone"])
-    if services.relay.room.full:
-        found.append(words["full"])
-    if status.reader_addresses and all(is_loopback(address) for address in status.reader_addresses):
-        found.append(words["no-network"])
-    return found
-
-
-def _tried(services: Services, page: Page) -> list[Any]:
-    """Return what this relay did to find others, for the page that has nothing else to show."""
-    words, status = page.words, services.status()
-    found = [words.tried(status.started, words["store-empty"])]
-    if not services.settings.discovery:
-        found.append(words.tried(None, words["called-off"]))
-    elif not status.peers:
-        found.append(words.tried(status.started, words["called-none"]))
-    for peer in status.peers[:8]:
-        outcome = words["met-peer" if peer.connected else "tried-peer"]
-        found.append(words.peer(peer.name or peer.uri, outcome, when=peer.last_contact))
-    return [page.html(said) for said in found]

@@ -69,6 +69,10 @@ class Card:
     facts: tuple[Fact, ...]
     why: Markup
 
+    def cut(self, most: int) -> Card:
+        """Return the card with what to do in at most so many characters."""
+        return replace(self, instruction=_cut(self.instruction, most))
+
 
 @dataclass(frozen=True, slots=True)
 class Whole:

@@ -133,6 +133,21 @@ LABELS: Final = {
     "carry-large": mark("It is too large for this page. The people of this relay can take it in from a memory stick."),
     "carry-unsigned": mark("It is an alert without a signature. Only the people of this relay can take it in."),
     "carry-old": mark("This page was open for too long. Choose the file again."),
+    # The wall display and the poster
+    "screen": mark("Wall display"),
+    "screen-urgent": mark("Urgent, from senders this relay knows"),
+    "code-address": mark("Code for this address"),
+    "code-wifi": mark("Code for this Wi-Fi"),
+    "poster": mark("Poster"),
+    "poster-title": mark("News without internet"),
+    "poster-free": mark("Free to read on any phone. No app, no account. Nobody records who reads."),
+    "poster-join": mark("Join this Wi-Fi. Stay on it, even if the phone says that there is no internet."),
+    "poster-open": mark("There is no password."),
+    "poster-password": mark("Password"),
+    "poster-address": mark("Open this address in the browser."),
+    "poster-digits": mark("Does the page “About this relay” show these digits? If not, it is another relay."),
+    "poster-signs": mark("The phone says that there is no internet: stay connected. Switch mobile data off."),
+    "poster-print": mark("Print this page on A4. It holds as long as the address in it is right."),
     # Search
     "results": mark("Found"),
     "no-results": mark("Nothing found. Try fewer or other words, or one word in another language."),
@@ -152,6 +167,24 @@ LABELS: Final = {
         "Your address, and what you read or look for, is written down nowhere. Others on this network could still "
         "watch that you are reading."
     ),
+    "about-trust": mark("How to read the signs"),
+    "line-known": mark("A solid line: this relay knows the sender. Each bulletin says how the sender became known."),
+    "line-unknown": mark(
+        "A dashed line: this relay does not know the sender. It may be right or wrong: ask somebody you know first."
+    ),
+    "line-drill": mark("A double line: a drill. It is not real."),
+    "about-shapes": mark("The thicker the line, the more severe. Shapes say the same as the words:"),
+    "about-signed": mark(
+        "Every bulletin is signed with a key that its sender alone has. If one letter is changed on the way, the "
+        "signature breaks and no relay passes it on."
+    ),
+    "about-corrected": mark(
+        "Senders alone can update or withdraw what they wrote. What no longer holds stays here, struck out, so that "
+        "you can see what changed."
+    ),
+    "about-digits": mark("The digits of this relay’s key"),
+    "about-compare": mark("Compare them with the poster on the wall. If they differ, this is another relay."),
+    "about-more": mark("For the wall"),
     "senders": mark("Senders this relay knows"),
     "languages": mark("Languages of these pages"),
     "draft": mark("draft, nobody has checked this translation yet"),

@@ -93,6 +93,10 @@ class Words:
         """Return CAP's word for a severity."""
         return self._say(terms.SEVERITY[severity])
 
+    def severity_meaning(self, severity: Severity) -> str:
+        """Return CAP's word for a severity, with what it asks for."""
+        return self._say(terms.SEVERITY_WITH_GLOSS[severity])
+
     def urgency(self, urgency: Urgency) -> str | None:
         """Return when to act, or None where the author did not say."""
         return self._say_or_none(terms.URGENCY.get(urgency))
@@ -381,6 +385,10 @@ class Words:
         """Return how long a text may be."""
         return str(self._fill(mark("At most {n} characters."), n=self.number(count)))
 
+    def place_in_row(self, number: int, count: int) -> str:
+        """Return which of several one is, "1 of 4"."""
+        return str(self._fill(mark("{n} of {count}"), n=self.number(number), count=self.number(count)))
+
     def at_most_size(self, size: str) -> str:
         """Return how large a file may be; `size` as :meth:`size` says it."""
         return str(self._fill(mark("At most {size}."), size=size))
@@ -455,6 +463,12 @@ class Words:
         """Return what came of talking to one other relay; `when` is the last contact."""
         said = self._fill(mark("{name}: {what}."), name=name(relay), what=outcome)
         return said if when is None else said + self._fill(mark("Last exchange {ago}."), ago=self._ago(when))
+
+    def awaited(self, petname: str) -> Said:
+        """Return that a sender is trusted of whom nothing has come yet, for the list of known senders."""
+        return self._fill(
+            mark("{name}: their digits were compared. Nothing signed with that key has come yet."), name=name(petname)
+        )
 
     def met(self, petname: str, *, since: int, how: How) -> Said:
         """Return how a sender became known, for the list of known senders."""

@@ -91,7 +91,7 @@ def test_unreviewed_catalogues_say_so() -> None:
 
 def test_templates_hold_no_words_and_ask_only_for_labels_that_exist() -> None:
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "meshrelay/web/templates").glob("*.html")]
-    asked = {key for text in texts for key in re.findall(r'w\["([a-z-]+)"\]', text)}
+    asked = {key for text in texts for key in re.findall(r'(?:[wv]\[|say\()"([a-z-]+)"', text)}
     assert asked <= LABELS.keys()
     code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "meshrelay").rglob("*.py"))
     used = asked | {key for key in LABELS if f'"{key}"' in code.replace(f'"{key}": mark', "")}

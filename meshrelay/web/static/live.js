@@ -76,8 +76,9 @@
   };
 
   const clear = () => live.replaceChildren();
+  let seen = 0;
   const news = (told) => {
-    if (words.next) return told.new && turn(words.first);
+    if (words.next) return told.new !== seen && turn(words.first, (seen = told.new));
     if (!words.id) return told.new ? say(told.new < 100 ? count(words.fresh, told.new) : words.many, words.new) : clear();
     return fetch("/api/v1/bulletins/" + words.id)
       .then((answer) => (answer.ok ? answer.json() : { verdict: {} }))
