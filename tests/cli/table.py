@@ -131,6 +131,11 @@ ROWS = (
     # Files
     Row("import {carry}", "new"),
     Row("import {cap} --checked --key {sealed} --passphrase-file {passphrase} --json", '"new": 1'),
+    Row("poster {new}.html --address 192.168.1.23:8080"),
+    Row(
+        "poster {new}.html --address 192.168.1.23 --lang kk --wifi Mill --wifi-password-file {passphrase} --json",
+        '"wifi": "Mill"',
+    ),
     Row("export {new}.carry"),
     Row("export {new}.carry --since 2h --max-bytes 700k --urgent --json", '"left_out": '),
     # Other relays
@@ -252,6 +257,8 @@ WRONG = (
     Row("import {rubbish}", "nothing was taken in", code=1),
     Row("import {carry} {rubbish}", "1 refused", code=3),
     Row("import {cap} --key nobody", "no key called", code=1),
+    Row("poster {new}.html", "", code=1),
+    Row("poster {folder}/absent/x.html --address 10.0.0.1", "", code=1),
     Row("export {folder}/absent/x.carry", "", code=1),
     Row("sync 127.0.0.1:1", "127.0.0.1:1", code=4),
     Row("sync {peer} 127.0.0.1:1", "127.0.0.1:1", code=3),
