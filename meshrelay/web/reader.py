@@ -151,8 +151,13 @@ async def search(request: web.Request) -> web.Response:
         found = await services.read(services.relay.search, query, services.clock(), limit=MOST_FOUND)
     hidden = services.settings.unknown_senders == "hide"
     cards = [card(one, page) for one in found if one.verdict.known or not hidden]
-    cards.sort(key=lambda one: (one.badge != "ok", one.over))
-    return answer(request, render(request, "search.html", page, {"query": query, "cards": cards}))
+    cards.sort(key=lambda one: one.over)
+    values = {
+        "query": query,
+        "known": [one for one in cards if one.badge == "ok"],
+        "unknown": [one for one in cards if one.badge != "ok"],
+    }
+    return answer(request, render(request, "search.html", page, values))
 
 
 async def about(request: web.Request) -> web.Response:

@@ -76,9 +76,9 @@ def place(tmp_path: Path) -> Iterator[Place]:
     found.relay.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser(chromium: str) -> Iterator[Browser]:
-    """Return a chromium without a window."""
+    """Return a chromium without a window, one for all tests."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

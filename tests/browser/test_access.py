@@ -1,0 +1,153 @@
+"""Everybody can use the pages: the rules of WCAG 2.2 AA by axe, a keyboard alone, a narrow phone, large letters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from meshrelay.words import PAGE_LANGUAGES
+from tests.browser.conftest import Site, serving
+from tests.browser.scene import set_up
+from tests.browser.test_reader import opened
+from tests.web.sample import NOW, Place
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, dict[str, str]]]:
+    """Return a served relay with one of everything, and the paths of its pages by name."""
+    place = Place.open(tmp_path_factory.mktemp("scene"))
+    found = set_up(place)
+    place.relay.keyring.new("me", now=NOW)
+    place.relay.hide(found["trucks"].id, now=NOW)
+    place.relay.start_drill(now=NOW)
+    place.relay.refresh()
+    paths = {
+        "front": "",
+        "front, filtered": "?area=nowhere&category=Fire",
+        "since": f"?since={NOW - 3600}",
+        "known lane": "?lane=known",
+        "unknown lane": "?lane=unknown",
+        "extreme": f"b/{found['shots'].id.hex()}",
+        "unknown sender": f"b/{found['rumour'].id.hex()}",
+        "drill": f"b/{found['drill'].id.hex()}",
+        "cancelled": f"b/{found['bridge'].id.hex()}",
+        "province": f"b/{found['snow'].id.hex()}",
+        "search": "search?q=water",
+        "nothing found": "search?q=zeppelin",
+        "about": "about",
+        "carry": "carry",
+        "nothing to send": "carry?take=nothing",
+        "report": "report",
+        "sent": "report?sent=",
+        "screen": "screen",
+        "screen, drill": "screen?n=3",
+        "poster": "poster?lang=en&lang=fa",
+        "missing": "b/" + "0" * 64,
+        "no page": "nowhere",
+    }
+    with serving(place) as site:
+        yield site, paths
+    place.relay.close()
+
+
+def with_language(path: str, language: str) -> str:
+    return f"{path}{'&' if '?' in path else '?'}lang={language}"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_page(scheme: str, browser: Browser, scene: tuple[Site, dict[str, str]]) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    site, paths = scene
+    options = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
+    found: list[str] = []
+    with opened(browser, bypass_csp=True, color_scheme=scheme, java_script_enabled=True) as (page, _):
+        for name, path in paths.items():
+            # The rules are about structure and colour, which languages share: one of each direction will do.
+            for language in ("en", "fa") if name in ("front", "extreme", "report") else ("en",):
+                page.goto(site.url + with_language(path, language))
+                page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+                for one in axe.run(page, options=options).response["violations"]:
+                    found.append(f"{name} ({language}): {one['id']}: {one['nodes'][0]['html'][:200]}")
+    assert not found, "\n".join(found)
+
+
+def test_nothing_is_wider_than_the_narrowest_phone_even_in_large_letters(
+    browser: Browser, scene: tuple[Site, dict[str, str]]
+) -> None:
+    site, paths = scene
+    wide: list[str] = []
+    with opened(browser) as (page, _):
+        page.set_viewport_size({"width": 320, "height": 640})
+        for name, path in paths.items():
+            for language in PAGE_LANGUAGES if name in ("front", "extreme") else ("ru", "ar"):
+                page.goto(site.url + with_language(path, language) + "&big=1")
+                page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+                if page.evaluate("document.documentElement.scrollWidth") > 320:
+                    wide.append(f"{name} {language}")
+    assert wide == []
+
+
+def tabbed(page: Page, most: int = 300) -> Iterator[tuple[str, bool]]:
+    """Go through a page by the Tab key; yield what each stop is called, and whether its focus can be seen."""
+    script = """() => { const one = document.activeElement; if (!one || one === document.body) return null;
+        const box = one.getBoundingClientRect(), style = getComputedStyle(one);
+        const seen = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2
+            && box.top >= -1 && Math.min(box.bottom, innerHeight) - box.top >= Math.min(box.height, 24) - 1;
+        const covered = document.elementFromPoint(box.left + box.width / 2, box.top + Math.min(box.height, 20) / 2);
+        return [one.textContent.trim() || one.name || one.id, seen && (covered === null || one.contains(covered)
+            || covered.contains(one))]; }"""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        page.wait_for_function("!document.getAnimations().length")
+        stop = page.evaluate(script)
+        if stop is None:
+            return
+        yield stop[0], stop[1]
+
+
+def test_a_keyboard_reaches_everything_and_its_focus_is_always_seen(
+    browser: Browser, scene: tuple[Site, dict[str, str]]
+) -> None:
+    site, paths = scene
+    with opened(browser, reduced_motion="reduce") as (page, _):
+        for name in ("front", "extreme", "carry", "report", "about"):
+            page.goto(site.url + paths[name])
+            page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+            stops_here = "a[href], button, input:not([type=hidden]), select, textarea, summary"
+            wanted = page.locator(stops_here).count()
+            stops = list(tabbed(page))
+            assert len(stops) == wanted, name
+            assert [called for called, seen in stops if not seen] == [], name
+
+
+def test_by_the_keyboard_alone_one_unfolds_searches_and_sends_a_report(
+    browser: Browser, scene: tuple[Site, dict[str, str]]
+) -> None:
+    site, _ = scene
+    with opened(browser) as (page, _):
+        page.goto(site.url)
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")  # "Skip to the bulletins"
+        assert page.url.endswith("#main")
+        page.locator(".lane.open summary").focus()
+        page.keyboard.press("Enter")
+        assert page.get_by_role("link", name="Bank machines").is_visible()
+        page.get_by_role("searchbox").focus()
+        page.keyboard.type("frost")
+        page.keyboard.press("Enter")
+        page.get_by_role("link", name="Hard frost").wait_for()
+        page.goto(f"{site.url}report")
+        page.locator("#what").focus()
+        for words in ("Smoke", "Mill", "noon", "blue house"):
+            page.keyboard.type(words)
+            page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="Your report was sent").wait_for()
