@@ -121,7 +121,8 @@ class Lane(StrEnum):
     UNKNOWN = "unknown"
 
 
-LIVE = frozenset({Standing.LIVE, Standing.PERHAPS_EXPIRED})
+LIVE = frozenset({Standing.LIVE, Standing.ANNOUNCED, Standing.PERHAPS_EXPIRED})
+"""What people are to know now."""
 TAKEN_BACK = frozenset({Standing.CANCELLED, Standing.SUPERSEDED})
 GONE = TAKEN_BACK | {Standing.EXPIRED}
 
@@ -619,6 +620,9 @@ class Relay:
         enders = self.store.get_many({act.id for one in verdicts for act in one.by})
         shown = []
         for row, one in zip(opened, verdicts, strict=True):
+            effective = row.bulletin.effective
+            if one.standing is Standing.LIVE and effective is not None and effective > clock.now:
+                one = dataclasses.replace(one, standing=Standing.ANNOUNCED)
             by = tuple(reopen(enders[act.id]) for act in one.by if act.id in enders and act.id not in self.hidden)
             header = row.held.header
             shown.append(Shown(header, row.bulletin, one, row.held.received, by, self.hidden.get(header.id)))

@@ -529,6 +529,19 @@ def test_a_list_shows_what_was_asked_for(relay: Relay, clinic: Writer) -> None:
     assert "Cancel" in headlines(relay, dataclasses.replace(ANY, cancels=True))
 
 
+def test_what_is_effective_later_is_announced_and_no_alarm_until_then(relay: Relay, clinic: Writer) -> None:
+    anchor(relay, clinic)
+    item = clinic.says("tomorrow", severity=Severity.EXTREME, effective=NOW.now + DAY // 2)
+    receive(relay, item)
+    (shown,) = relay.bulletins(Query(), NOW).shown
+    assert (shown.verdict.standing, shown.verdict.alarms) == (Standing.ANNOUNCED, False)
+    assert headlines(relay, Query(standings=frozenset({Standing.ANNOUNCED}))) == ["tomorrow"]
+    (shown,) = relay.bulletins(Query(), Clock(NOW.now + DAY // 2)).shown
+    assert (shown.verdict.standing, shown.verdict.alarms) == (Standing.LIVE, True)
+    receive(relay, clinic.says("Cancel", msg_type=MsgType.CANCEL, acts_on=[item.id]))
+    assert standings(relay, item) == [Standing.CANCELLED]
+
+
 def test_cancelled_bulletins_are_listed_before_they_expire(relay: Relay, clinic: Writer) -> None:
     alert, update, _, _ = story(clinic)
     other = clinic.says("other")

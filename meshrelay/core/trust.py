@@ -40,6 +40,8 @@ class Standing(StrEnum):
 
     LIVE = "live"
     NOT_YET = "not yet valid"
+    ANNOUNCED = "announced"
+    """It says itself from when it is effective, and that is to come; only whoever has the body can tell."""
     SUPERSEDED = "superseded"
     CANCELLED = "cancelled"
     EXPIRED = "expired"

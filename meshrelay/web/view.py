@@ -218,7 +218,7 @@ def _looks(one: Shown, *, over: bool) -> tuple[str, str]:
     alarm = _ALARMS.get(one.bulletin.severity)
     if over:
         return "over", alarm or "plain"
-    return (alarm, alarm) if alarm else ("calm", "plain")
+    return (alarm, alarm) if alarm and verdict.alarms else ("calm", "plain")
 
 
 def _facts(one: Shown, page: Page, text: Text | None, *, whole: bool) -> tuple[Fact, ...]:

@@ -43,6 +43,7 @@ from meshrelay.words.said import Part, Said, Sort, fill, name, plain
 _BABEL: Final = {"en": "en_GB"}
 _STANDING: Final = {
     Standing.NOT_YET: mark("Not valid yet."),
+    Standing.ANNOUNCED: mark("Not valid yet."),
     Standing.SUPERSEDED: mark("Superseded."),
     Standing.CANCELLED: mark("Cancelled."),
     Standing.EXPIRED: mark("Ended."),
@@ -187,7 +188,8 @@ class Words:
         if bulletin.expires <= self.now:
             when = self.moment(bulletin.expires)
             end = self._fill(mark("ended {ago}: {when}"), ago=self._ago(bulletin.expires), when=when)
-        start = bulletin.onset or bulletin.effective or bulletin.sent
+        effective = bulletin.effective or bulletin.sent
+        start = effective if effective > self.now else bulletin.onset or effective
         said = self.starting(start) + end if self.now < start < bulletin.expires else end
         if bulletin.expires_assumed:
             said = self._fill(mark("{when} (no end was given, one day was assumed)"), when=said)

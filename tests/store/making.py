@@ -61,6 +61,7 @@ class Author:
         drill: bool = False,
         description: str = "",
         area: str = "",
+        effective: int | None = None,
     ) -> SignedItem:
         """Sign a bulletin."""
         self.seq += 1
@@ -80,6 +81,7 @@ class Author:
             status=Status.EXERCISE if drill else Status.ACTUAL,
             areas=(Area((("en", area),)),) if area else (),
             origin=origin,
+            effective=effective,
         )
         return sign(body, self.key)
 

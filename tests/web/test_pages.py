@@ -12,7 +12,7 @@ from meshrelay.core.bulletin import Area, MsgType, Resource, Severity, Status
 from meshrelay.core.statements import Revocation
 from meshrelay.words import PAGE_LANGUAGES
 from tests.conftest import ROOT
-from tests.web.sample import NOW, Author, Client, Place, browsing, fill, text
+from tests.web.sample import HOUR, NOW, Author, Client, Place, browsing, fill, text
 
 
 async def page(client: Client, path: str = "/", status: int = 200, *, accept: str = "") -> str:
@@ -93,6 +93,30 @@ async def test_with_nobody_known_the_second_lane_is_open_and_says_how_that_chang
     html = await page(client)
     assert "<details open>" in lane(html, "open")
     assert "A sender becomes known when" in lane(html, "open")
+
+
+async def test_what_is_effective_tomorrow_is_shown_and_does_not_seem_in_force(client: Client, place: Place) -> None:
+    rescue = Author(1)
+    place.anchor(rescue, "Lailak Valley Rescue")
+    item = rescue.sign(
+        text("Bridge closed", instruction="Go round."),
+        severity=Severity.EXTREME,
+        effective=NOW + 20 * HOUR,
+        onset=NOW - 1,
+        life=40 * HOUR,
+    )
+    place.put(item)
+    for html in (lane(await page(client), "known"), await page(client, f"/b/{item.id.hex()}")):
+        assert "Bridge closed" in html
+        assert "Not valid yet." in html
+        assert re.search(r"from <time[^>]*>18 March</time>, <time[^>]*>10:06</time> until", html)
+        assert "act now" not in html
+        assert "card extreme" not in html
+    place.now += 21 * HOUR
+    html = await page(client)
+    assert "Not valid yet." not in html
+    assert "card extreme" in html
+    assert "Extreme: act now" in html
 
 
 async def test_drills_stand_below_in_a_lane_of_their_own(client: Client, place: Place) -> None:
