@@ -6,7 +6,9 @@ two databases, the settings, and, only under a passphrase, the keys. Never in it
 twice), the lock, run.json, and the key of this relay's links.
 
 Not here: whom to ask for a passphrase (cli). Law: nothing in the folder changes before the whole backup was read,
-compared and opened, and every item in it has come through the one gate. Source: docs/operations.md.
+compared and opened, and every item in it has come through the one gate; and then all of it comes back or nothing:
+what is to come back lies whole in DATA/.restored before the first file of the folder makes way for it, and whoever
+opens the folder next finishes what a power cut interrupted (:func:`settle`). Source: docs/operations.md.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ MAGIC: Final = b"meshrelay backup 1\n"
 _ANY_VERSION: Final = b"meshrelay backup "
 _STORE, _LOCAL, _SETTINGS, _KEYS = "store.db", "local.db", "settings.toml", "keys"
 _NEEDED: Final = frozenset({_STORE, _LOCAL})
+_DATABASES: Final = (_LOCAL, _SETTINGS, _STORE)
 _PARTS: Final = (_KEYS, _LOCAL, _SETTINGS, _STORE)
 _LARGEST_MANIFEST: Final = 64 * 1024
 _LARGEST_KEYS: Final = 64 * 1024**2
@@ -45,6 +48,7 @@ _CHUNK: Final = 2**20
 _AT_ONCE: Final = 250
 _DIGEST_SIZE: Final = 32
 _FORGOTTEN_AFTER: Final = 86400
+_RESTORED: Final = ".restored"
 _HINT: Final = "use another copy of it; nothing here has changed"
 
 
@@ -73,11 +77,15 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What has come back; `overdue` counts plans that were not taken, since their time had passed."""
+    """What has come back.
+
+    `overdue` counts plans that were not taken, since their time had passed, `paused` those that wait for a word.
+    """
 
     bulletins: int
     keys: tuple[OwnKey, ...]
     overdue: int
+    paused: int
 
 
 # Out
@@ -181,9 +189,10 @@ def restore(
 ) -> Restored:
     """Put a backup in the place of what the folder holds, which must be held; `source` stands behind the manifest.
 
-    Without `passphrase` the keys in it stay there. Keys that are here stay; every key begins a new stream.
-    Raises Refusal, and nothing has changed then.
+    Without `passphrase` the keys in it stay there. Keys that are here stay; every key begins a new stream. What was
+    planned there waits until somebody resumes it here. Raises Refusal, and nothing has changed then.
     """
+    settle(settings.data)
     size = sum(part.size for part in manifest.parts)
     if shutil.disk_usage(settings.data).free < 2 * size:
         raise Refusal(f"this takes {2 * size // 10**6} MB of free disk", hint="make room, or choose another --data")
@@ -195,13 +204,46 @@ def restore(
             keys = _opened_keys(shop / _KEYS, manifest, passphrase)
             keyring.check(keys)
         bulletins = _checked_store(shop / _STORE)
-        overdue = _checked_rest(shop, now=now)
+        overdue, paused = _checked_rest(shop, now=now)
+        # Until the databases follow, new streams and further keys cost nothing.
         keyring.begin_anew()
         made = keyring.put(keys)
-        for name in (_LOCAL, _SETTINGS, _STORE):
-            if (shop / name).exists():
-                _put(shop / name, settings.data / name)
-    return Restored(bulletins, made, overdue)
+        _decide(shop, settings.data)
+    settle(settings.data)
+    return Restored(bulletins, made, overdue, paused)
+
+
+def is_settled(data: Path) -> bool:
+    """Tell whether no restore was interrupted here."""
+    return not (data / _RESTORED).exists()
+
+
+def settle(data: Path) -> None:
+    """Finish a restore that was interrupted after it was decided; the folder must be held."""
+    for name in _DATABASES:
+        if (data / _RESTORED / name).exists():
+            _put(data / _RESTORED / name, data / name)
+    if not is_settled(data):
+        shred(data / _RESTORED)
+        _sync(data)
+
+
+def _decide(shop: Path, data: Path) -> None:
+    """Put what is to come back beside what is there, in one step: from here on it comes back."""
+    ready = shop / "ready"
+    ready.mkdir(mode=0o700)
+    for name in _DATABASES:
+        if (shop / name).exists():
+            (shop / name).replace(ready / name)
+            _flush(ready / name)
+    _sync(ready)
+    ready.replace(data / _RESTORED)
+    _sync(data)
+
+
+def _flush(path: Path) -> None:
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
 
 
 def _read_head(source: BinaryIO) -> Manifest:
@@ -278,11 +320,15 @@ def _checked_store(path: Path) -> int:
         return store.usage().bulletins
 
 
-def _checked_rest(shop: Path, *, now: int) -> int:
-    """Open the other parts; leave out and count the plans that were most likely fulfilled since it was made."""
+def _checked_rest(shop: Path, *, now: int) -> tuple[int, int]:
+    """Open the other parts; leave out the plans that were most likely fulfilled since, and pause the rest; count both.
+
+    The relay that the backup was made of may still be there, and publish them.
+    """
     settings_module.load(shop)
     with closing(Local.open(shop / _LOCAL)) as local:
-        return sum(local.unplan(plan.n) for plan in local.planned(due=now))
+        overdue = sum(local.unplan(plan.n) for plan in local.planned(due=now))
+        return overdue, sum(local.pause(plan.n) for plan in local.planned())
 
 
 def _put(new: Path, place: Path) -> None:

@@ -46,6 +46,7 @@ CONTENTS: Final = (
     Content("run.*", secret=True),
     Content(".backup-*", secret=True),
     Content(".restore-*", secret=True),
+    Content(".restored", secret=True),
     Content("settings.*", secret=True),
     Content("store.db*"),
     Content("reserve*"),

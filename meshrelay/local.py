@@ -29,6 +29,8 @@ FORGET_REPORTS_AFTER: Final = 30 * 86400
 MOST_NEW_REPORTS: Final = 200
 MOST_REPORTED: Final = 64 * 1024
 """Bytes of text that all the reports of a day may have."""
+PAUSED: Final = "it came with a backup, and may be published where that was made"
+_NEVER: Final = 2**62
 
 _POSTER_ADDRESS: Final = "poster address"
 
@@ -384,6 +386,14 @@ class Local:
     def note_trouble(self, n: int, trouble: str, *, again: int) -> None:
         """Write down why something planned could not be published, and when to try again."""
         self._write("UPDATE planned SET trouble = ?, again = ? WHERE n = ?", (trouble, again, n))
+
+    def pause(self, n: int) -> bool:
+        """Let something planned wait for :meth:`resume`, however long it is due; tell whether it was there."""
+        return self._write("UPDATE planned SET trouble = ?, again = ? WHERE n = ?", (PAUSED, _NEVER, n)) > 0
+
+    def resume(self, n: int) -> bool:
+        """Let something planned be published at its time after all; tell whether it was there."""
+        return self._write("UPDATE planned SET trouble = '', again = 0 WHERE n = ?", (n,)) > 0
 
     def unplan(self, n: int) -> bool:
         """Strike something planned; tell whether it was there."""

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import random
+import shutil
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,11 +17,12 @@ import pytest
 
 from meshrelay import backup, folder
 from meshrelay import settings as settings_module
+from meshrelay.cli.session import Session
 from meshrelay.core.keys import SigningKey
 from meshrelay.core.trust import Anchor
 from meshrelay.errors import KeyLocked, Refusal
 from meshrelay.keyring import Keyring
-from meshrelay.local import Local, Planned
+from meshrelay.local import PAUSED, Local, Planned
 from meshrelay.settings import Settings
 from meshrelay.store import Store
 from tests.processes import made_items
@@ -296,3 +298,32 @@ def test_what_was_planned_for_a_time_now_past_is_not_published_a_second_time(pla
     assert empty.restore(place.written()).overdue == 2
     assert empty.plans() == [NOW + 1]
     assert len(place.plans()) == 3
+
+
+def test_what_was_planned_for_later_waits_for_a_word(place: Place, empty: Place) -> None:
+    place.plan(NOW + 1, NOW + 2)
+    assert empty.restore(place.written()).paused == 2
+    with closing(Local.open(empty.data / "local.db")) as local:
+        assert local.planned(due=NOW + 10**9) == ()
+        first, second = local.planned()
+        assert first.trouble == second.trouble == PAUSED
+        assert local.resume(first.n)
+        assert [one.n for one in local.planned(due=NOW + 10)] == [first.n]
+        assert not local.resume(99)
+
+
+def test_a_restore_that_was_decided_and_cut_short_is_finished_by_whoever_comes_next(place: Place, empty: Place) -> None:
+    """However far it had come; the faults have the cuts themselves."""
+    empty.restore(place.written())
+    for came in range(3):
+        other = Place(empty.data.with_name(f"cut-{came}"))
+        settings_module.save(other.data, {"name": "Clinic"})
+        Store.open(other.data / "store.db").close()
+        Local.open(other.data / "local.db").close()
+        shutil.copytree(empty.data, other.data / ".restored", ignore=shutil.ignore_patterns("*lock", "keys", ".*"))
+        for name in ("local.db", "settings.toml", "store.db")[:came]:
+            (other.data / ".restored" / name).replace(other.data / name)
+        session = Session(other.data)
+        assert session.settings().name == "School 12"
+        assert (other.ids(), other.known()) == (place.ids(), place.known())
+        assert not (other.data / ".restored").exists()

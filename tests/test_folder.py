@@ -24,6 +24,7 @@ def filled(data: Path) -> list[Path]:
         "store.db-shm",
         "reserve",
         ".restore-x/local.db",
+        ".restored/local.db",
         ".backup-y/keys",
     ]
     for name in names:

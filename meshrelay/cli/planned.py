@@ -13,7 +13,7 @@ from meshrelay.cli.frame import Command, Group, json_option, note, passphrase_op
 from meshrelay.cli.publish import Way, say, way_options
 from meshrelay.cli.session import Session, pass_session
 from meshrelay.errors import NotFound, Refusal, WrongUsage
-from meshrelay.local import Draft
+from meshrelay.local import PAUSED, Draft
 from meshrelay.relay import planned_draft
 from meshrelay.words.times import stamp
 
@@ -50,6 +50,8 @@ def planned(ctx: click.Context, as_json: bool) -> None:
         click.echo(f"{one.n}  {stamp(one.due, words.tz)}  {headline}")
         if one.trouble:
             click.echo(f"  not published yet: {one.trouble}")
+        if one.trouble == PAUSED:
+            click.echo(f"  `meshrelay planned resume {one.n}` lets it go out from here.")
     if not found:
         click.echo("Nothing is planned.")
 
@@ -63,6 +65,20 @@ def remove(session: Session, number: int) -> None:
         if not relay.local.unplan(number):
             raise NotFound(f"nothing planned has the number {number}", hint="see `meshrelay planned`")
     click.echo(f"Struck: {number}")
+
+
+@planned.command()
+@click.argument("number", type=click.IntRange(min=1))
+@pass_session
+def resume(session: Session, number: int) -> None:
+    """Publish at its time after all what came with a backup.
+
+    It waits because the relay that the backup was made of may publish it too.
+    """
+    with session.relay() as relay:
+        if not relay.local.resume(number):
+            raise NotFound(f"nothing planned has the number {number}", hint="see `meshrelay planned`")
+    click.echo(f"Goes out at its time: {number}")
 
 
 @click.group(cls=Group)

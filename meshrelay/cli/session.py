@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from meshrelay import backup, folder
 from meshrelay import settings as settings_module
 from meshrelay.core.bulletin import is_language
 from meshrelay.core.clock import Clock
@@ -53,7 +54,13 @@ class Session:
         return relay.clock(self.now, synchronised=clock_is_synchronised())
 
     def settings(self, *, config: Path | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
-        """Return the settings in force; raises Refusal."""
+        """Return the settings in force; raises Refusal.
+
+        What an interrupted restore left to do comes first, for the settings too.
+        """
+        if not backup.is_settled(self.data):
+            with folder.held(self.data):
+                backup.settle(self.data)
         given = {**(flags or {}), "passphrase_file": self.passphrase_file and str(self.passphrase_file)}
         return settings_module.load(self.data, config=config, environment=os.environ, flags=given)
 

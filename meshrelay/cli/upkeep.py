@@ -105,12 +105,25 @@ def restore(session: Session, file: Path, replace: bool, without_keys: bool, as_
     words = session.words()
     if as_json:
         names = [one.name for one in found.keys]
-        print_json({"made": stamp(manifest.made, words.tz), "bulletins": found.bulletins, "keys": names})
+        print_json(
+            {
+                "made": stamp(manifest.made, words.tz),
+                "bulletins": found.bulletins,
+                "keys": names,
+                "overdue": found.overdue,
+                "paused": found.paused,
+            }
+        )
         return
     click.echo(f"Restored: {manifest.relay or UNNAMED}, as it was at {stamp(manifest.made, words.tz)}:")
     click.echo(f"  {found.bulletins} bulletins, and {len(found.keys) or 'no'} keys.")
     if found.overdue:
         note(f"{found.overdue} planned bulletins were left out, since their time has passed. See what was published.")
+    if found.paused:
+        note(
+            f"{found.paused} planned bulletins wait for your word: the relay that this is a backup of may publish them"
+        )
+        note("too. `meshrelay planned` lists them.")
     if manifest.has_keys and without_keys:
         note("The keys in it were left there.")
     note("Other relays know this one by a new key of its links from now on.")

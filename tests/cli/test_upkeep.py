@@ -117,6 +117,18 @@ def test_an_altered_or_truncated_backup_is_refused_whole(terminal: Terminal, oth
     assert "absent" in other.refuse("restore", file + ".absent")
 
 
+def test_plans_of_a_backup_wait_until_they_are_resumed(terminal: Terminal, other: Terminal, file: str) -> None:
+    terminal.do("key", "new")
+    terminal.do("publish", "--headline", "Later", "--publish-at", "2h")
+    terminal.do("backup", file)
+    assert "1 planned bulletins wait for your word" in other.call("restore", file).stderr
+    assert "`meshrelay planned resume 1` lets it go out" in other.do("planned")
+    other.do("planned", "resume", "1")
+    (plan,) = other.read("planned")["planned"]
+    assert plan["trouble"] is None
+    assert "not published yet" not in terminal.do("planned")
+
+
 def test_nothing_is_restored_under_a_running_relay(terminal: Terminal, file: str) -> None:
     item = filled(terminal)
     terminal.do("backup", file)

@@ -30,6 +30,7 @@ STAGES = {
     "take": "meshrelay.keyring:Signer.take",
     "fsync": "os:fsync",
     "replace": "os:replace",
+    "unlink": "os:unlink",
     "put": "meshrelay.store:Store.put_many",
     "admit": "meshrelay.relay:Relay._admit_all",
     "receive": "meshrelay.relay:Relay.receive_many",

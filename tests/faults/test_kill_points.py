@@ -197,6 +197,53 @@ def test_what_was_planned_is_published_once_whenever_the_relay_is_killed(tmp_pat
     plan_and_die(tmp_path / "data", PLANNED)
 
 
+# A whole relay, from a backup
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "before:replace",
+        *(pytest.param(one, marks=pytest.mark.full) for one in ("after:replace", "before:fsync", "before:unlink")),
+    ],
+)
+@pytest.mark.timeout(300)
+def test_a_relay_that_is_replaced_is_whole_the_old_or_the_new_one_whenever_it_is_killed(
+    tmp_path: Path, moment: str
+) -> None:
+    for name, headline in (("old", "Water"), ("new", "Bread")):
+        call(tmp_path / name, "config", "set", "name", name)
+        call(tmp_path / name, "trust", "add", ("123" if name == "old" else "321") * 9, "--as", name)
+        call(tmp_path / name, "publish", "--headline", headline)
+        call(tmp_path / name, "backup", str(tmp_path / f"{name}.backup"))
+    found: list[str] = []
+    for number in range(1, 60):
+        data = tmp_path / str(number)
+        call(data, "restore", str(tmp_path / "old.backup"))
+        words = ["restore", "--replace", str(tmp_path / "new.backup")]
+        command = [sys.executable, "-m", "tests.faults.mortal", f"{moment}:{number}", "--data", str(data), *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        found.append(whose(data))
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        assert call(data, *words).exit_code == 0
+        assert whose(data) == "new"
+    assert len(found) > 3
+    assert (found[0], found[-1]) == ("old", "new")
+    assert found == sorted(found, reverse=True), "what was decided did not stay so"
+
+
+def whose(data: Path) -> str:
+    """Return which of the two relays is in a folder, when all of it is of one."""
+    name = str(json.loads(call(data, "config", "get", "name", "--json").stdout)["name"])
+    senders = [one["petname"] for one in json.loads(call(data, "trust", "list", "--json").stdout)["waiting"]]
+    bulletins = [one["headline"] for one in json.loads(call(data, "list", "--json").stdout)["bulletins"]]
+    assert (senders, bulletins) == ([name], ["Water" if name == "old" else "Bread"])
+    assert list(data.glob(".restore*")) in ([], [*data.glob(".restore-*")])
+    return name
+
+
 # Receiving and telling
 
 
