@@ -43,7 +43,7 @@ def view(
     known = {*own, *(anchor.key for anchor in anchors)}
     followed = local.followed()
     organisations = [
-        one for key in sorted(known) if (one := _organisation(store, key, followed, coming=coming)) is not None
+        one for key in sorted(known) if (one := organisation(store, key, followed, coming=coming)) is not None
     ]
     speakers = known.union(*(one.lent.keys() for one in organisations))
     return TrustView.of(
@@ -61,10 +61,35 @@ def widened(trust: TrustView, store: Store, headers: Iterable[Header], *, follow
     held = list(headers)
     strangers = {one.author for one in held} - trust.speakers
     named = {one.org for one in held if one.org is not None} - trust.organisations.keys()
-    organisations = [one for org in sorted(named) if (one := _organisation(store, org, followed)) is not None]
+    organisations = [one for org in sorted(named) if (one := organisation(store, org, followed)) is not None]
     if not strangers and not organisations:
         return trust
     return trust.including(_said_by(store, strangers), organisations)
+
+
+def organisation(
+    store: Store, org: bytes, followed: Collection[bytes], *, coming: Sequence[SignedItem] = ()
+) -> Organisation | None:
+    """Return what the held statements of an organisation add up to, or None where its first root is not held.
+
+    Only what keys said that its roots name is read: a stranger's statements in its name cost nothing.
+    """
+    held = {item.id: item for item in coming}
+    if org not in held:
+        first = store.get_many([org]).get(org)
+        if first is None:
+            return None
+        held[org] = reopen(first)
+    if not isinstance(held[org].body, Root):
+        return None
+    asked = frozenset[bytes]()
+    while True:
+        found = Organisation.of(org, held.values(), followed=followed)
+        more = found.speakers - asked
+        if not more:
+            return found
+        held.update((item.id, item) for item in map(reopen, store.statements(more)))
+        asked |= more
 
 
 def surroundings(
@@ -104,31 +129,6 @@ def _is_counted(header: Header, trust: TrustView) -> bool:
     named = trust.organisations.get(header.org) if header.org is not None else None
     lent = named.lent.get(header.author, ()) if named is not None else ()
     return any(one.delegation.scope.daily is not None for one in lent)
-
-
-def _organisation(
-    store: Store, org: bytes, followed: Collection[bytes], *, coming: Sequence[SignedItem] = ()
-) -> Organisation | None:
-    """Return what the held statements of an organisation add up to, or None where its first root is not held.
-
-    Only what keys said that its roots name is read: a stranger's statements in its name cost nothing.
-    """
-    held = {item.id: item for item in coming}
-    if org not in held:
-        first = store.get_many([org]).get(org)
-        if first is None:
-            return None
-        held[org] = reopen(first)
-    if not isinstance(held[org].body, Root):
-        return None
-    asked = frozenset[bytes]()
-    while True:
-        found = Organisation.of(org, held.values(), followed=followed)
-        more = found.speakers - asked
-        if not more:
-            return found
-        held.update((item.id, item) for item in map(reopen, store.statements(more)))
-        asked |= more
 
 
 def _said_by(store: Store, keys: Collection[bytes], *, coming: Sequence[SignedItem] = ()) -> list[SignedItem]:

@@ -266,6 +266,15 @@ class Store:
                 ids += [row[0] for row in rows]
         return tuple(self.get_many(ids).values())
 
+    def first_roots(self) -> tuple[bytes, ...]:
+        """Return the ids of the organisations that are held by their first version."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT id FROM items INDEXED BY items_key"
+                " WHERE key < x'01' AND kind = 'root' AND targets = x'' ORDER BY n"
+            )
+            return tuple(row[0] for row in rows)
+
     def plain(self, authors: Collection[bytes]) -> frozenset[bytes]:
         """Return those of these keys that gave no number twice and speak for nobody but themselves."""
         found = set[bytes]()

@@ -28,8 +28,8 @@ import click
 
 from meshrelay import folder
 from meshrelay.cli.frame import Command
-from meshrelay.cli.run import print_code
 from meshrelay.cli.running import ask
+from meshrelay.cli.scan import print_code
 from meshrelay.cli.screen import first_screen
 from meshrelay.cli.session import FIRST_KEY, Session, locale_language
 from meshrelay.core.bulletin import Area, Bulletin, Category, Certainty, Response, Severity, Status, Text, Urgency

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from meshrelay import settings as settings_module
+from meshrelay.cli import codes
 from meshrelay.cli import sheet as sheets
 from meshrelay.cli.files import write_whole
 from meshrelay.cli.frame import Group, confirm, json_option, note, passphrase_option, print_json
 from meshrelay.cli.publish import say_new_key
+from meshrelay.cli.scan import print_code
 from meshrelay.cli.session import FIRST_KEY, Session, pass_session
+from meshrelay.core.admission import sign
+from meshrelay.core.envelope import SignedItem
 from meshrelay.core.keys import digits, words
+from meshrelay.core.statements import Branch, Successor
 from meshrelay.errors import NotFound, Refusal
 from meshrelay.keyring import LARGEST_FILE, OwnKey
 from meshrelay.relay import Outcome, Relay
@@ -67,16 +73,23 @@ def list_(session: Session, as_json: bool) -> None:
 
 @key.command()
 @click.argument("name", default="")
+@click.option("--public", type=_FILE, metavar="FILE", help="Write its public half into a file to give away.")
+@click.option("--qr", is_flag=True, help="Print a code to scan as well, which says the same as the digits.")
 @json_option
 @pass_session
-def show(session: Session, name: str, as_json: bool) -> None:
+def show(session: Session, name: str, public: Path | None, qr: bool, as_json: bool) -> None:
     """Show the 27 digits of a key, and the same in eight English words.
 
-    By either others come to know it: read them out in person. The document that --json prints can be given to
-    `meshrelay trust add` as a file.
+    By either others come to know it: read them out in person. The file that --public writes can be given to
+    `meshrelay trust add` and to `meshrelay org`; nobody can sign with it.
     """
     with session.relay() as relay:
-        _print([_chosen(relay, session, name)], relay, session, as_json=as_json, whole=True)
+        found = _chosen(relay, session, name)
+        if public is not None:
+            write_whole(public, json.dumps(_public(found, relay, session), ensure_ascii=False, indent=1).encode())
+        _print([found], relay, session, as_json=as_json, whole=True)
+        if qr and not as_json:
+            print_code(codes.payload(codes.KEY, found.public), always=True)
 
 
 @key.command()
@@ -197,12 +210,79 @@ def revoke(session: Session, name: str, yes: bool, as_json: bool) -> None:
             note(f"This ends the key {name} everywhere, with everything it ever signed. There is no way back.")
             confirm(name, f"Type the key's name, {name}, to end it", option="--yes")
         item = relay.keyring.revocation(name)
-        if relay.receive(item.data, now=session.now).outcome is Outcome.DECLINED:
-            raise Refusal("there is no room left for the revocation", hint="make room on the disk and try again")
+        _take(relay, item, session)
     if as_json:
         print_json({"id": item.id.hex(), "key": found.public.hex()})
     else:
         click.echo(f"{name} is revoked here. Relays in reach hear of it at once, others when they are met.")
+
+
+@key.command()
+@click.argument("name")
+@click.argument("code", nargs=-1, required=True, metavar="CODE")
+@click.option("--yes", is_flag=True, help="Ask nothing.")
+@passphrase_option
+@json_option
+@pass_session
+def successor(session: Session, name: str, code: tuple[str, ...], yes: bool, as_json: bool) -> None:
+    """Name the key that comes after one of yours.
+
+    CODE is the new key: a file that `key show --public` made, its 64 hexadecimal digits, what was scanned, or the name
+    of another key here. Relays that know the old key tell their operators, who compare the new one and decide; nobody's
+    trust moves by itself. Do it while you still hold the old key alone.
+    """
+    with session.relay() as relay:
+        found = relay.keyring.get(name)
+        subject, _ = codes.public_key(relay, " ".join(code))
+        if subject == found.public:
+            raise Refusal("a key does not come after itself", hint="give the new key")
+        if found.public in relay.trust.revoked:
+            raise Refusal(f"the key {name} was revoked", hint="what a revoked key names, nobody follows")
+        if not yes:
+            note(f"The key {digits(subject)} is to come after {name}.")
+            confirm(name, f"Type the old key's name, {name}, to say so everywhere", option="--yes")
+        with relay.keyring.signing(name) as signer:
+            item = sign(Successor(session.now, subject), signer.key)
+        _take(relay, item, session)
+        if as_json:
+            print_json({"id": item.id.hex(), "key": found.public.hex(), "successor": subject.hex()})
+        else:
+            click.echo(f"{name} names {digits(subject)} to come after it. Let people compare these digits.")
+
+
+@key.command()
+@click.argument("item", metavar="ID")
+@click.option("--yes", is_flag=True, help="Ask nothing.")
+@passphrase_option
+@json_option
+@pass_session
+def branch(session: Session, item: str, yes: bool, as_json: bool) -> None:
+    """Say which of two bulletins counts that your key gave one number.
+
+    That happens when a copy of the key signs elsewhere, such as one from a backup, or a stolen one. Relays then mark
+    both, and what comes after them. ID is the one that counts.
+    """
+    with session.relay() as relay:
+        chosen, rivals = codes.forked(relay, item)
+        author = relay.store.headers([chosen])[chosen].header.author
+        if author not in relay.trust.own:
+            raise Refusal("it is not signed by a key of yours", hint="its organisation can choose: `org branch`")
+        name = relay.trust.own[author]
+        if not yes:
+            note(f"{chosen.hex()[:10]} is to count, and not {', '.join(one.hex()[:10] for one in rivals)}.")
+            confirm(name, f"Type the key's name, {name}, to say so everywhere", option="--yes")
+        with relay.keyring.signing(name) as signer:
+            said = sign(Branch(session.now, chosen, rivals), signer.key)
+        _take(relay, said, session)
+        if as_json:
+            print_json({"id": said.id.hex(), "chosen": chosen.hex(), "rivals": [one.hex() for one in rivals]})
+        else:
+            click.echo(f"{chosen.hex()[:10]} counts. If nobody of yours signed the other, the key is in other hands.")
+
+
+def _take(relay: Relay, item: SignedItem, session: Session) -> None:
+    if relay.receive(item.data, now=session.now).outcome is Outcome.DECLINED:
+        raise Refusal("there is no room left for it", hint="make room on the disk and try again")
 
 
 def _chosen(relay: Relay, session: Session, name: str) -> OwnKey:
@@ -232,12 +312,17 @@ def _document(one: OwnKey, relay: Relay, session: Session) -> dict[str, Any]:
     }
 
 
+def _public(one: OwnKey, relay: Relay, session: Session) -> dict[str, Any]:
+    """Return what of a key may be given away: where files lie here is nobody else's business."""
+    found = _document(one, relay, session)
+    return {name: found[name] for name in ("name", "key", "digits", "words", "created")}
+
+
 def _print(keys: list[OwnKey], relay: Relay, session: Session, *, as_json: bool, whole: bool) -> None:
     for one in keys:
         found = _document(one, relay, session)
         if as_json:
-            # Where files lie here is nobody else's business, and this document is made to be given away.
-            print_json({name: found[name] for name in ("name", "key", "digits", "words", "created")})
+            print_json(_public(one, relay, session))
         elif whole:
             click.echo(f"Key         {found['name']}, made {found['created']}{_remarks(found)}")
             click.echo(f"Digits      {found['digits']}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import os
 import sys
 import time
@@ -12,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import segno
 
 from meshrelay.cli.frame import Command, note, passphrase_option
 from meshrelay.cli.process import Supervisor, ended_within, on_first_signal, raise_descriptor_limit
+from meshrelay.cli.scan import print_code
 from meshrelay.cli.session import Session, pass_session
 from meshrelay.settings import split_address
 
@@ -151,13 +150,3 @@ def _say(node: Node, addresses: tuple[str, ...]) -> None:
             click.echo(f"  or {other}")
         print_code(first)
     sys.stdout.flush()
-
-
-def print_code(address: str) -> None:
-    """Print an address as a code to scan, when a person looks at a terminal."""
-    if sys.stdout.isatty():
-        drawn = io.StringIO()
-        segno.make(address, error="m", micro=False).terminal(drawn, compact=True)
-        # White on black whatever the terminal's own colours: not every phone reads a code the other way round.
-        for line in drawn.getvalue().splitlines():
-            click.echo(click.style(line, fg="bright_white", bg="black"))

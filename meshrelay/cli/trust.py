@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
-import json
-import re
-import unicodedata
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import click
 
+from meshrelay import belief
+from meshrelay.cli import codes
+from meshrelay.cli.codes import Code, named
 from meshrelay.cli.frame import Group, json_option, note, print_json
 from meshrelay.cli.session import Session, pass_session
-from meshrelay.core.keys import DIGIT_GROUPS, PUBLIC_KEY_SIZE, WORD_COUNT, codes, digits, is_public_key, words
+from meshrelay.core import keys as core_keys
+from meshrelay.core.keys import digits, is_public_key
+from meshrelay.core.lookalike import alike
+from meshrelay.core.organisation import Organisation
 from meshrelay.core.trust import Anchor, How
-from meshrelay.core.wordlist import WORDS
 from meshrelay.errors import NotFound, Refusal, WrongUsage
 from meshrelay.local import Waiting
 from meshrelay.relay import Relay
 from meshrelay.words.times import stamp
-
-_HEX = re.compile(rf"[0-9a-f]{{{2 * PUBLIC_KEY_SIZE}}}")
-_DIGITS = DIGIT_GROUPS * 3
-_SHORTEST_PREFIX = 8
-_LARGEST_FILE = 64 * 1024
-_LOOK_ALIKE = str.maketrans("аеорсухіјѕԁһӏ0", "aeopcyxijsdhlo")
-_BETWEEN = re.compile(r"[\s.,:;_/\u2010-\u2015-]+")
 
 
 @click.group(cls=Group)
@@ -44,35 +36,45 @@ def trust() -> None:
 @json_option
 @pass_session
 def add(session: Session, code: tuple[str, ...], petname: str, as_json: bool) -> None:
-    """Know a sender from now on.
+    """Know a sender, or an organisation, from now on.
 
-    By the 27 digits they read out to you, in any grouping, or the eight words; by their key in 64 hexadecimal digits;
-    or by a file that holds one of these, such as the one `meshrelay key show --json` makes. Digits or words of a key
-    that has not arrived yet wait for it.
+    By the 27 digits they read out to you, in any grouping, or the eight words; by the text of a code that was scanned;
+    by a key in 64 hexadecimal digits; or by a file that holds one of these, such as the one `meshrelay key show
+    --public` makes, or the carry file of an organisation's root. Digits or words of what has not arrived yet wait.
     """
     petname = " ".join(petname.split())
     if not petname or len(petname) > 80 or not petname.isprintable():
         raise click.BadParameter("a name has 1 to 80 characters", param_hint="--as")
-    given = read_code(" ".join(code))
+    given = codes.read(" ".join(code))
     with session.relay() as relay:
+        roots = relay.store.first_roots()
+        id_ = given.id if given.id is not None else codes.one_of(given.code, codes.heard_of(relay))
+        organisation = given.sort == codes.ORGANISATION or id_ in roots
+        if given.id is not None and not organisation and not is_public_key(given.id):
+            raise WrongUsage(
+                "these 64 digits are not a key",
+                hint="compare them at the sender's relay; an organisation's have meshrelay:org: in front of them",
+            )
         for line in _alike(relay, petname, given):
             note(line)
-        key = given if isinstance(given, bytes) else _key_of(given, _candidates(relay))
-        if key is not None and key in relay.trust.own:
-            raise Refusal(f"that is your own key, {relay.trust.own[key]}", hint="your own keys are known here already")
-        if key is None:
-            relay.local.add_waiting(Waiting(str(given), petname, session.now))
-            said = f"{petname} is waited for: known as soon as a bulletin of the key {given!s} arrives."
+        if id_ is not None and id_ in relay.trust.own:
+            raise Refusal(f"that is your own key, {relay.trust.own[id_]}", hint="your own keys are known here already")
+        if id_ is None:
+            relay.local.add_waiting(Waiting(given.code, petname, session.now))
+            said = f"{petname} is waited for: known as soon as anything of {given.code} arrives."
         else:
-            how = How.KEY if isinstance(given, bytes) else How.DIGITS
-            relay.local.add_anchor(Anchor(key, petname, session.now, how))
-            for one in codes(key):
+            relay.local.add_anchor(Anchor(id_, petname, session.now, How.DIGITS if given.id is None else How.KEY))
+            for one in core_keys.codes(id_):
                 relay.local.remove_waiting(one)
-            said = f"{petname} is known here from now on, by the key {digits(key)}."
-            if key in relay.trust.blocked:
-                note("This key is blocked, so its bulletins are still not taken: `meshrelay trust unblock` ends that.")
+            what = "the organisation" if organisation else "the key"
+            said = f"{petname} is known here from now on, by {what} {digits(id_)}."
+            if id_ in relay.trust.blocked:
+                note("It is blocked, so its bulletins are still not taken: `meshrelay trust unblock` ends that.")
+            if organisation:
+                said += _introduced(relay, id_)
         if as_json:
-            print_json({"petname": petname, "key": key.hex() if key else None, "waiting": key is None})
+            found = {"petname": petname, "key": id_.hex() if id_ else None, "waiting": id_ is None}
+            print_json({**found, "organisation": organisation})
         else:
             click.echo(said)
 
@@ -92,11 +94,13 @@ def list_(session: Session, as_json: bool) -> None:
                 {
                     "known": [
                         {
-                            **_named(one.key),
+                            **named(one.key),
                             "petname": one.petname,
                             "since": stamp(one.since, voice.tz),
                             "how": one.how,
                             "revoked": one.key in ended,
+                            "successors": [key.hex() for key in relay.trust.successors.get(one.key, ())],
+                            "organisation": _in_short(relay.trust.organisations.get(one.key)),
                         }
                         for one in known
                     ],
@@ -104,7 +108,7 @@ def list_(session: Session, as_json: bool) -> None:
                         {"petname": one.petname, _form(one.code): one.code, "since": stamp(one.since, voice.tz)}
                         for one in waiting
                     ],
-                    "blocked": [_named(key) for key in sorted(blocked)],
+                    "blocked": [named(key) for key in sorted(blocked)],
                 }
             )
             return
@@ -114,6 +118,8 @@ def list_(session: Session, as_json: bool) -> None:
             else:
                 click.echo(str(voice.met(anchor.petname, since=anchor.since, how=anchor.how)))
             click.echo(f"  {digits(anchor.key)}{'   (blocked)' if anchor.key in blocked else ''}")
+            for line in _remarks(relay, anchor):
+                click.echo(f"  {line}")
         for one in waiting:
             click.echo(f"{one.petname}: waited for since {voice.date(one.since).text}")
             click.echo(f"  {one.code}")
@@ -128,18 +134,19 @@ def list_(session: Session, as_json: bool) -> None:
 @click.argument("who", nargs=-1, required=True, metavar="PETNAME|DIGITS|KEY")
 @pass_session
 def remove(session: Session, who: tuple[str, ...]) -> None:
-    """Stop knowing a sender.
+    """Stop knowing a sender or an organisation.
 
     Their bulletins stay, among those of senders that are not known here.
     """
     text = " ".join(who)
     with session.relay() as relay:
+        code = codes.as_code(text)
         for one in relay.local.waiting():
-            if one.petname == text or one.code == _as_code(text):
+            if one.petname == text or (code is not None and one.code in code.codes):
                 relay.local.remove_waiting(one.code)
                 click.echo(f"{one.petname} is no longer waited for.")
                 return
-        key = _find(relay, text, among=[anchor.key for anchor in relay.local.anchors()])
+        key = codes.find(relay, text, among=[anchor.key for anchor in relay.local.anchors()])
         name = relay.trust.petname(key)
         if not relay.local.remove_anchor(key):
             raise NotFound("that key is not known here", hint="see `meshrelay trust list`")
@@ -150,12 +157,12 @@ def remove(session: Session, who: tuple[str, ...]) -> None:
 @click.argument("who", nargs=-1, required=True, metavar="PETNAME|DIGITS|KEY")
 @pass_session
 def block(session: Session, who: tuple[str, ...]) -> None:
-    """Take nothing more from a sender.
+    """Take nothing more from a sender, or mark all that is said in an organisation's name.
 
     What is here already is marked. KEY may be the beginning of a key, as pages show it for senders that are not known.
     """
     with session.relay() as relay:
-        key = _find(relay, " ".join(who), among=_candidates(relay))
+        key = codes.find(relay, " ".join(who), among=codes.heard_of(relay))
         if key in relay.trust.own:
             raise Refusal(f"that is your own key, {relay.trust.own[key]}", hint="block the key of somebody else")
         relay.local.block(key, now=session.now)
@@ -168,128 +175,95 @@ def block(session: Session, who: tuple[str, ...]) -> None:
 def unblock(session: Session, who: tuple[str, ...]) -> None:
     """Take a block back."""
     with session.relay() as relay:
-        key = _find(relay, " ".join(who), among=relay.local.blocked())
+        key = codes.find(relay, " ".join(who), among=relay.local.blocked())
         if not relay.local.unblock(key):
             raise NotFound("that key is not blocked", hint="see `meshrelay trust list`")
         click.echo(f"No longer blocked: {relay.trust.petname(key) or digits(key)}.")
 
 
-def read_code(text: str) -> bytes | str:
-    """Return a key, or its fingerprint in the form of core.keys.digits or core.keys.words; raises Refusal.
+@trust.command()
+@click.argument("root", metavar="ROOTID")
+@json_option
+@pass_session
+def follow(session: Session, root: str, as_json: bool) -> None:
+    """Say which of an organisation's rival roots counts here.
 
-    `text` is one of them, or the path of a file that holds one, alone or as a key's JSON document.
+    Where an organisation is disputed, and no recovery key has settled it, nothing in its name counts from the conflict
+    on. Ask its people in person which version is theirs; what you follow counts at this relay alone.
     """
-    found = _as_code(text)
-    if found is None:
-        path = Path(text)
-        if not path.is_file():
-            raise WrongUsage(
-                f"{text[:60]!r} is neither 27 digits, nor eight words, nor a key, nor a file",
-                hint=_misheard(text) or "type the digits that `meshrelay key show` prints at the sender's relay",
-            )
-        with path.open("rb") as file:
-            found = _in_file(file.read(_LARGEST_FILE).decode("utf-8", "replace"))
-        if found is None:
+    with session.relay() as relay:
+        id_ = relay.find(root)
+        rivals = {org: _contenders(relay, org) for org in relay.store.first_roots()}
+        org = next((org for org, contending in rivals.items() if id_ in contending), None)
+        if org is None:
+            raise NotFound(f"{id_.hex()[:8]} is not one of several rival roots", hint="see `meshrelay org show`")
+        following = (relay.local.followed() - rivals[org]) | {id_}
+        found = belief.organisation(relay.store, org, following)
+        if found is None or not any(one.id == id_ for one in found.roots):
             raise Refusal(
-                f"{text} holds neither digits or words of a key nor a key", hint="give a file made by `key show --json`"
+                "that would not decide it: a recovery key has signed one of the rivals, or several",
+                hint="a branch statement of a recovery key settles it: `meshrelay org branch`",
             )
-    if isinstance(found, bytes) and not is_public_key(found):
-        raise WrongUsage(
-            "these 64 digits are not a key", hint="compare them with `meshrelay key show` at the sender's relay"
-        )
+        relay.local.follow(id_, instead_of=rivals[org], now=session.now)
+        if as_json:
+            print_json({"organisation": found.id.hex(), "root": id_.hex()})
+        else:
+            name = relay.trust.petname(found.id) or found.name or digits(found.id)
+            click.echo(f"{name}: this version counts here from now on, and none of its rivals.")
+
+
+def _contenders(relay: Relay, org: bytes) -> frozenset[bytes]:
+    """Return the roots that exclude each other, also where the operator follows one of them."""
+    found = frozenset[bytes]()
+    for followed in (frozenset[bytes](), relay.local.followed()):
+        one = belief.organisation(relay.store, org, followed)
+        found |= one.rivals if one is not None else frozenset()
     return found
 
 
-def _in_file(text: str) -> bytes | str | None:
-    try:
-        entry = json.loads(text)
-    except (ValueError, RecursionError):
-        return _as_code(text)
-    found = entry.get("key") if isinstance(entry, dict) else entry
-    return _as_code(found) if isinstance(found, str) else None
+def _introduced(relay: Relay, org: bytes) -> str:
+    """Return what an organisation says of itself, for whoever has just anchored it."""
+    one = codes.organisation_of(relay, org)
+    if one.disputed:
+        return "\nCareful: its roots exclude each other, so nothing in its name counts. See `meshrelay org show`."
+    if one.root is None:
+        return "\nIts root has not arrived yet; `meshrelay import` of its carry file brings it."
+    return f"\nIt calls itself {one.root.name}." if one.root.name else ""
 
 
-def _as_code(text: str) -> bytes | str | None:
-    squeezed = _BETWEEN.sub("", text).lower()
-    if _HEX.fullmatch(squeezed):
-        return bytes.fromhex(squeezed)
-    return _as_digits(text) or _as_words(text)
+def _remarks(relay: Relay, anchor: Anchor) -> list[str]:
+    """Return what the operator ought to know about somebody known here."""
+    said = []
+    for successor in relay.trust.successors.get(anchor.key, ()):
+        said.append(f"names another key to come after it: {digits(successor)}")
+        if successor not in relay.trust.anchors:
+            said.append("compare that in person, then `meshrelay trust add` it; nothing moves by itself")
+    one = relay.trust.organisations.get(anchor.key)
+    if one is not None and one.disputed:
+        said.append("its roots exclude each other, so nothing in its name counts: see `meshrelay org show`")
+    elif one is not None and one.root is not None:
+        said.append(f"an organisation of {len(one.root.keys)} keys, {one.root.threshold} of which speak for it")
+    return said
 
 
-def _as_words(text: str) -> str | None:
-    """Return eight words of the list, however written, in the form of core.keys.words."""
-    found = _BETWEEN.sub(" ", text).casefold().split()
-    return " ".join(found) if len(found) == WORD_COUNT and set(found) <= set(WORDS) else None
-
-
-def _misheard(text: str) -> str:
-    """Return a hint on words that are not in the list, if `text` seems to be meant as words."""
-    found = _BETWEEN.sub(" ", text).casefold().split()
-    strange = [word for word in found if word not in WORDS]
-    if len(found) != WORD_COUNT or not strange or len(strange) > WORD_COUNT // 2:
-        return ""
-    near = difflib.get_close_matches(strange[0], WORDS, n=3)
-    return f"{strange[0]!r} is none of the words" + (f"; perhaps it is {' or '.join(near)}" if near else "")
+def _in_short(one: Organisation | None) -> dict[str, Any] | None:
+    if one is None:
+        return None
+    return {"name": one.name, "version": len(one.roots), "disputed": one.disputed}
 
 
 def _form(code: str) -> str:
     return "words" if code[0].isalpha() else "digits"
 
 
-def _as_digits(text: str) -> str | None:
-    """Return 27 digits of any script, however grouped, in the form of core.keys.digits."""
-    squeezed = _BETWEEN.sub("", text)
-    if len(squeezed) != _DIGITS or not squeezed.isdecimal():
-        return None
-    plain = "".join(str(unicodedata.decimal(one)) for one in squeezed)
-    return " ".join(plain[at : at + 3] for at in range(0, _DIGITS, 3))
-
-
-def _candidates(relay: Relay) -> frozenset[bytes]:
-    """Return every key that this relay has heard of."""
-    return relay.store.authors() | relay.trust.own.keys() | relay.trust.anchors.keys() | relay.trust.blocked
-
-
-def _key_of(code: str, keys: Iterable[bytes]) -> bytes | None:
-    return next((key for key in keys if code in codes(key)), None)
-
-
-def _find(relay: Relay, text: str, *, among: Iterable[bytes]) -> bytes:
-    """Return the key that is meant by a petname, digits, a key or its unique beginning; raises Refusal."""
-    keys = frozenset(among)
-    named = [key for key in keys if relay.trust.petname(key) == text]
-    if not named and (code := _as_code(text)) is not None:
-        if isinstance(code, bytes):
-            return code
-        named = [key for key in keys if code in codes(key)]
-    if not named:
-        squeezed = _BETWEEN.sub("", text).lower()
-        if len(squeezed) >= _SHORTEST_PREFIX:
-            named = [key for key in keys if key.hex().startswith(squeezed)]
-    if len(named) == 1:
-        return named[0]
-    if named:
-        raise Refusal(f"{text[:60]!r} may mean {len(named)} keys", hint="give the 27 digits: `meshrelay trust list`")
-    raise NotFound(f"nobody here is {text[:60]!r}", hint="see `meshrelay trust list`, or give the key in full")
-
-
-def _alike(relay: Relay, petname: str, given: bytes | str) -> list[str]:
+def _alike(relay: Relay, petname: str, given: Code) -> list[str]:
     """Return warnings about names here that look like this one and belong to another key."""
-    same = codes(given) if isinstance(given, bytes) else (given,)
-    others: list[tuple[str, tuple[str, ...]]] = [(one.petname, codes(one.key)) for one in relay.local.anchors()]
+    others: list[tuple[str, tuple[str, ...]]] = [
+        (one.petname, core_keys.codes(one.key)) for one in relay.local.anchors()
+    ]
     others += [(one.petname, (one.code,)) for one in relay.local.waiting()]
     return [
         f"Careful: {name} is here already with another key, {other[0]}. Readers cannot tell the two apart."
         for name, other in others
-        if not set(same) & set(other) and _skeleton(name) == _skeleton(petname)
+        if not set(given.codes) & set(other) and alike(name, petname)
     ]
-
-
-def _skeleton(name: str) -> str:
-    """Return what is left of a name when case, accents, signs and the look of Cyrillic letters are put aside."""
-    plain = unicodedata.normalize("NFKD", name).casefold()
-    return "".join(one for one in plain if one.isalnum()).translate(_LOOK_ALIKE)
-
-
-def _named(key: bytes) -> dict[str, Any]:
-    return {"key": key.hex(), "digits": digits(key), "words": words(key)}
