@@ -38,6 +38,7 @@ _COMMANDS = {
     "sync": "meshrelay.cli.peers:sync",
     "key": "meshrelay.cli.key:key",
     "trust": "meshrelay.cli.trust:trust",
+    "org": "meshrelay.cli.org:org",
     "backup": "meshrelay.cli.upkeep:backup",
     "restore": "meshrelay.cli.upkeep:restore",
     "wipe": "meshrelay.cli.upkeep:wipe",

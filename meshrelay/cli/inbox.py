@@ -103,6 +103,7 @@ def publish(
     checked: bool,
     lang: str | None,
     key: str,
+    org: str,
     at: int | None,
     hide_source: bool,
     check: bool,
@@ -117,7 +118,7 @@ def publish(
     given: dict[str, Any] = {
         name: list(value) if isinstance(value, tuple) else value for name, value in flags.items() if value is not None
     }
-    way = Way(key, at, hide_source, check, as_json, Origin(OriginKind.REPORT, checked=checked))
+    way = Way(key, org, at, hide_source, check, as_json, Origin(OriginKind.REPORT, checked=checked))
     with session.relay() as relay:
         one = _find(relay, number)
         if one.state is not ReportState.NEW:

@@ -158,6 +158,7 @@ def publish(
     name: str,
     drill: bool | None,
     key: str,
+    org: str,
     at: int | None,
     hide_source: bool,
     check: bool,
@@ -167,7 +168,7 @@ def publish(
 
     Prints the id of the bulletin.
     """
-    way = Way(key, at, hide_source, check, as_json)
+    way = Way(key, org, at, hide_source, check, as_json)
     with session.relay() as relay:
         found = _find(relay.local.drafts(), name)
         code = say(session, relay, (found.name, found.form), Form(drill=drill), way)

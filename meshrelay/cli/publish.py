@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 import click
 
 from meshrelay import folder
-from meshrelay.cli import forms
+from meshrelay.cli import codes, forms
 from meshrelay.cli.forms import Form
 from meshrelay.cli.frame import Command, json_option, note, passphrase_option, print_json
 from meshrelay.cli.session import Session, locale_language, pass_session
+from meshrelay.cli.speaking import in_name_of, may_not_act, warnings
 from meshrelay.cli.values import Language, Moment, Word
 from meshrelay.core.admission import reopen
 from meshrelay.core.bulletin import Bulletin, Category, Certainty, MsgType, Origin, Response, Severity, Status, Urgency
@@ -40,6 +41,7 @@ class Way:
     """How a bulletin is to go out: at once or at a time, from here as seen by all or not, or not at all."""
 
     key: str = ""
+    org: str = ""
     at: int | None = None
     hide_source: bool = False
     check: bool = False
@@ -60,6 +62,12 @@ def _count_from(ctx: click.Context, _: click.Parameter, value: int | None) -> in
 def way_options(command: F) -> F:
     """Add to a command how what it publishes goes out."""
     for option in (
+        click.option(
+            "--org",
+            metavar="ORG",
+            default="",
+            help="Whose name to speak in; default: the known one that lent this key its name; none: nobody's.",
+        ),
         click.option("--check", is_flag=True, help="Say what could be better about it, and publish nothing."),
         click.option("--hide-source", is_flag=True, help="Keep it from other relays for 1 to 10 minutes."),
         click.option(
@@ -98,8 +106,8 @@ def way_options(command: F) -> F:
 @click.option("--onset", type=Moment(ahead=True), help="When the event is expected to begin.")
 @click.option("--expires", type=Moment(ahead=True), help="Until when it holds; default 24h, at most 90d.")
 @click.option("--note", metavar="TEXT", help="A remark, such as why an earlier bulletin is replaced or withdrawn.")
-@click.option("--update", metavar="ID", help="Replace this earlier bulletin of yours.")
-@click.option("--cancel", metavar="ID", help="Withdraw this earlier bulletin of yours.")
+@click.option("--update", metavar="ID", help="Replace this earlier bulletin of yours, or of a colleague.")
+@click.option("--cancel", metavar="ID", help="Withdraw this earlier bulletin of yours, or of a colleague.")
 @click.option("--drill/--no-drill", default=None, help="An exercise: marked as one everywhere.")
 @way_options
 @click.option(
@@ -114,6 +122,7 @@ def publish(
     /,
     file: str | None,
     key: str,
+    org: str,
     at: int | None,
     hide_source: bool,
     check: bool,
@@ -132,7 +141,7 @@ def publish(
     }
     flag_form = Form(**given, translation=translations)
     source = None if file is None else ("the form", sys.stdin.buffer.read()) if file == _STDIN else (file, _read(file))
-    way = Way(key, at, hide_source, check, as_json)
+    way = Way(key, org, at, hide_source, check, as_json)
     with session.relay() as relay:
         return say(session, relay, source, flag_form, way)
 
@@ -140,17 +149,18 @@ def publish(
 @click.command(cls=Command)
 @click.argument("item", metavar="ID")
 @click.option("--note", metavar="TEXT", default="", help="Why, in a line; shown beside the struck bulletin.")
+@click.option("--key", metavar="NAME", default="", help="For a colleague's bulletin: the key to sign with.")
 @passphrase_option
 @json_option
 @pass_session
-def withdraw(session: Session, item: str, note: str, as_json: bool) -> int:
-    """Take back a bulletin of yours, everywhere.
+def withdraw(session: Session, item: str, note: str, key: str, as_json: bool) -> int:
+    """Take back a bulletin of yours, or of a colleague in your organisation, everywhere.
 
     Prints the id of what takes it back. ID may be the beginning of one. What replaced it in the meantime is taken back
     with it.
     """
     with session.relay() as relay:
-        return say(session, relay, None, Form(cancel=item, note=note), Way(as_json=as_json))
+        return say(session, relay, None, Form(cancel=item, note=note), Way(key, as_json=as_json))
 
 
 def say(session: Session, relay: Relay, source: tuple[str, bytes] | None, flags: Form, way: Way) -> int:
@@ -166,9 +176,9 @@ def say(session: Session, relay: Relay, source: tuple[str, bytes] | None, flags:
             base = forms.read_cap(data, name=name, now=now)
         else:
             layers.insert(0, forms.read_json(data, name=name))
-    target = _target(relay, layers, session)
+    target = _target(relay, layers, session, way, now=now)
     if target is not None:
-        base = _acting(relay, *target, now=now)
+        base = _acting(relay, target, now=now)
     language, anew = own_language, target is not None
     for layer in layers:
         language = layer.lang or layer.language or (base.texts[0].language if base.texts else own_language)
@@ -189,7 +199,8 @@ def say(session: Session, relay: Relay, source: tuple[str, bytes] | None, flags:
         else:
             click.echo("\n".join([words.flaw(one) for one in findings] or ["Nothing could be better."]))
         return _FLAWED if findings else 0
-    name = _signer(session, relay, way.key, target)
+    name = target.signer if target is not None else _signer(session, relay, way.key)
+    draft = _in_name(relay, draft, name, way.org, acting=target is not None, now=now)
     if findings:
         note("Could be better: " + " ".join(words.flaw(one) for one in findings))
     if way.at is not None:
@@ -240,8 +251,16 @@ def _finding(finding: Finding, says: str) -> dict[str, Any]:
     }
 
 
-def _target(relay: Relay, layers: Sequence[Form], session: Session) -> tuple[Shown, MsgType] | None:
-    """Return the bulletin to be replaced or withdrawn, and which of the two."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Target:
+    """A bulletin to be replaced or withdrawn, which of the two, and the name of the key that does it."""
+
+    shown: Shown
+    msg_type: MsgType
+    signer: str
+
+
+def _target(relay: Relay, layers: Sequence[Form], session: Session, way: Way, *, now: int) -> _Target | None:
     update = next((layer.update for layer in reversed(layers) if layer.update), "")
     cancel = next((layer.cancel for layer in reversed(layers) if layer.cancel), "")
     if update and cancel:
@@ -249,34 +268,69 @@ def _target(relay: Relay, layers: Sequence[Form], session: Session) -> tuple[Sho
     if not update and not cancel:
         return None
     shown = relay.bulletin(relay.find(update or cancel), session.clock(relay))
+    msg_type = MsgType.CANCEL if cancel else MsgType.UPDATE
     name = shown.header.id.hex()[:8]
-    if shown.header.author not in relay.trust.own:
-        raise Refusal(
-            f"{name} is signed with a key that is not here, and only that key can end it",
-            hint="publish a bulletin of your own that says what is wrong with it",
-        )
     if shown.header.msg_type is MsgType.CANCEL:
         raise Refusal(f"{name} is itself a withdrawal", hint="publish a new bulletin instead")
+    owner = relay.trust.own.get(shown.header.author)
+    if owner is None:
+        signer = _colleague(relay, shown, msg_type, way.key, now=now)
+    elif way.key and way.key != owner:
+        raise Refusal(f"that bulletin is signed by {owner}, not by {way.key}", hint=f"leave out --key, or give {owner}")
+    else:
+        signer = owner
     if shown.verdict.standing is Standing.CANCELLED:
         raise Refusal(f"{name} was withdrawn before", hint="publish a new bulletin instead")
-    return shown, MsgType.CANCEL if cancel else MsgType.UPDATE
+    return _Target(shown, msg_type, signer)
 
 
-def _acting(relay: Relay, shown: Shown, msg_type: MsgType, *, now: int) -> Bulletin:
+def _colleague(relay: Relay, shown: Shown, msg_type: MsgType, key: str, *, now: int) -> str:
+    """Return the name of the key here that may end a bulletin of another one; raises Refusal that says why none may."""
+    own = {name: public for public, name in relay.trust.own.items() if not key or name == key}
+    if key and not own:
+        relay.keyring.get(key)
+    why = {name: may_not_act(relay, public, shown, msg_type, now=now) for name, public in own.items()}
+    able = sorted(name for name, reason in why.items() if not reason)
+    if len(able) > 1 and not key:
+        raise Refusal(f"several keys here may do that: {', '.join(able)}", hint="say which one with --key NAME")
+    if not able:
+        # What says most is the reason of a key that comes closest, and the same one each time.
+        reason = max(why.values(), default="", key=lambda one: ("outside of" in one, one))
+        raise Refusal(
+            f"{shown.header.id.hex()[:8]} is not yours to end: "
+            + (reason or "it is signed with a key that is not here, and only that key can end it"),
+            hint="publish a bulletin of your own that says what is wrong with it",
+        )
+    return able[0]
+
+
+def _acting(relay: Relay, target: _Target, *, now: int) -> Bulletin:
     """Return the draft that ends a bulletin and whatever has replaced it since."""
+    shown = target.shown
     reach = (shown.header.id, *(act.id for act in shown.verdict.by))
-    if msg_type is MsgType.UPDATE:
+    if target.msg_type is MsgType.UPDATE:
         return forms.update(shown.bulletin, reach, now=now)
     (data,) = relay.store.get_many([shown.header.id]).values()
     return dataclasses.replace(withdrawal(reopen(data), now=now), references=reach)
 
 
-def _signer(session: Session, relay: Relay, key: str, target: tuple[Shown, MsgType] | None) -> str:
-    if target is not None:
-        owner = relay.trust.own[target[0].header.author]
-        if key and key != owner:
-            raise Refusal(f"that bulletin is signed by {owner}, not by {key}", hint=f"leave out --key, or give {owner}")
-        return owner
+def _in_name(relay: Relay, draft: Bulletin, name: str, org: str, *, acting: bool, now: int) -> Bulletin:
+    """Return the draft in the name of the organisation that the key speaks for, and say what its signer should know."""
+    key = relay.keyring.get(name).public
+    if acting:
+        # It acts only in the name of what it acts on.
+        if org:
+            raise click.UsageError("--org is for new bulletins: this one is in the name of the one that it acts on")
+        named = codes.organisation_of(relay, draft.org) if draft.org is not None else None
+    else:
+        named = in_name_of(relay, key, org, now=now)
+        draft = dataclasses.replace(draft, org=named.id if named is not None else None)
+    for line in warnings(relay, named, key, draft, now=now) if named is not None else ():
+        note(line)
+    return draft
+
+
+def _signer(session: Session, relay: Relay, key: str) -> str:
     chosen, made = session.signing_key(relay, key)
     if made:
         say_new_key(relay, chosen.name)
