@@ -87,11 +87,9 @@ def lapsing(held: Organisation, *, now: int, teller: Teller) -> list[str]:
     for key in held.lent:
         until = held.until(key)
         if until is not None and now < until <= now + WARNED_AHEAD:
-            days = max(1, (until - now) // DAY)
-            said.append(
-                f"{teller.key(key)} lapses in {days} {'day' if days == 1 else 'days'}: `meshrelay org delegate` lends "
-                "it the name anew."
-            )
+            days = -(-(until - now) // DAY)
+            left = f"{days} days" if days > 1 else "a day"
+            said.append(f"{teller.key(key)} lapses within {left}: `meshrelay org delegate` lends it the name anew.")
     return said
 
 

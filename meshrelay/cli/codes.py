@@ -173,7 +173,7 @@ def forked(relay: Relay, text: str) -> tuple[bytes, tuple[bytes, ...]]:
 
 
 def organisation(relay: Relay, text: str = "") -> Organisation:
-    """Return the organisation meant by petname, code, beginning of its id, or its own name; without any, the only one.
+    """Return the organisation meant by petname, code, file, or what it calls itself; without any, the only one.
 
     Raises Refusal.
     """
@@ -187,7 +187,12 @@ def organisation(relay: Relay, text: str = "") -> Organisation:
     found = [one for one in held if organisation_of(relay, one).name == text]
     if len(found) > 1:
         raise Refusal(f"{len(found)} organisations call themselves {text[:60]!r}", hint="give the digits of one")
-    id_ = found[0] if found else find(relay, text, among=held)
+    if found:
+        id_ = found[0]
+    elif as_code(text) is None and is_file(text):
+        id_ = read(text).id or b""
+    else:
+        id_ = find(relay, text, among=held)
     if id_ not in held:
         raise NotFound("that organisation has not arrived here", hint="import the carry file of its root first")
     return organisation_of(relay, id_)

@@ -67,9 +67,9 @@ def warnings(relay: Relay, named: Organisation, key: bytes, draft: Bulletin, *, 
             f"Careful: this is outside of what {name} lent the key, and marked so everywhere: {_WHAT[made.beyond]}."
         )
     if made.until is not None and now <= made.until <= now + _WARNED_AHEAD:
-        days = (made.until - now) // DAY
-        left = f"in {days} days" if days > 1 else "within two days"
-        said.append(f"What {name} lent the key ends {left}: ask its people to lend it anew.")
+        days = -(-(made.until - now) // DAY)
+        left = f"{days} days" if days > 1 else "a day"
+        said.append(f"What {name} lent the key ends within {left}: ask its people to lend it anew.")
     return said
 
 

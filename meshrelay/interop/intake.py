@@ -31,7 +31,8 @@ MAX_SEQUENCE: Final = 64 * 1024 * 1024
 """Bytes of a file of bare items, which is read as a whole; a carry file may be of any size."""
 
 _SNIFFED: Final = 64 * 1024
-_COSE_SIGN1: Final = b"\xd2"
+_COSE: Final = (b"\xd2", b"\xd8\x62")
+"""How a signed item begins: signed by one key, or by several together."""
 _LETTERS: Final = re.compile(rb"0oRY[A-Za-z0-9+/\s]{80,}={0,2}")
 """A signed item in base64, as a printed sheet has it: the first three bytes of every envelope, and what follows."""
 _PAGE: Final = (b"<!doctype html", b"<html")
@@ -82,7 +83,7 @@ def take_in(
         yield Taken(Fate.REFUSED, "the file", "is empty")
     elif start.startswith(carry.MAGIC):
         yield from _take_carry(relay, source, clock=clock)
-    elif start.startswith(_COSE_SIGN1):
+    elif start.startswith(_COSE):
         yield from _take_sequence(relay, source.read(MAX_SEQUENCE + 1), clock=clock, ends_keys=ends_keys)
     elif not _is_xml(start) and (found := [*_LETTERS.finditer(start)]):
         yield from _take_letters(relay, [one[0] for one in found], clock=clock, ends_keys=ends_keys)

@@ -28,7 +28,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from meshrelay.core.admission import sign
+from meshrelay.core.bulletin import Bulletin, Chain, Text
 from meshrelay.core.envelope import SignedItem
+from meshrelay.keyring import Keyring
 from meshrelay.local import Local, Report
 from tests.cli.conftest import Terminal
 from tests.interop.test_cap import ALERT
@@ -79,6 +82,8 @@ ROWS = (
     Row("publish --update {id} --headline More --json", '"msg_type": "Update"'),
     Row("publish --cancel {id} --note wrong --json", '"msg_type": "Cancel"'),
     Row("withdraw {id}", r"^[0-9a-f]{64}$"),
+    Row("withdraw {id} --key me"),
+    Row("publish --headline x --org none"),
     Row("withdraw {sealed_id} --note wrong --passphrase-file {passphrase} --json", '"note": "wrong"'),
     Row("planned"),
     Row("planned --json", '"planned": '),
@@ -91,7 +96,7 @@ ROWS = (
     Row("draft remove {draft}", "Removed: "),
     Row("draft publish {draft} --check", "Nothing could be better"),
     Row("draft publish {draft} --drill --key {sealed} --passphrase-file {passphrase} --json", '"Exercise"'),
-    Row("draft publish {draft} --no-drill --publish-at 3h --hide-source", "Planned for"),
+    Row("draft publish {draft} --no-drill --publish-at 3h --hide-source --org none", "Planned for"),
     # inbox
     Row("inbox list"),
     Row("inbox list --all --json", '"reports": '),
@@ -106,7 +111,7 @@ ROWS = (
         "--passphrase-file {passphrase} --json",
         '"kind": "report"',
     ),
-    Row("inbox publish {report} --no-drill --publish-at 3h --hide-source", "Planned for"),
+    Row("inbox publish {report} --no-drill --publish-at 3h --hide-source --org none", "Planned for"),
     Row(
         "inbox publish {report} --instruction 'Stay in' --circle 43,76,2 --urgency Immediate --severity Severe "
         "--certainty Likely --expires 6h --check",
@@ -155,6 +160,11 @@ ROWS = (
     Row("key list --json", '"keys": '),
     Row("key show", "In words"),
     Row("key show {key} --json", '"digits": '),
+    Row("key show {key} --public {new} --qr", "█"),
+    Row("key successor {key} me --yes", "to come after it"),
+    Row("key successor {sealed} me --yes --passphrase-file {passphrase} --json", '"successor": '),
+    Row("key branch {forked} --yes", "counts"),
+    Row("key branch {sealed_forked} --yes --passphrase-file {passphrase} --json", '"rivals": '),
     Row("key default me"),
     Row("key export {key} {new} --passphrase-file {passphrase}", "under a passphrase"),
     Row("key import {exported} --passphrase-file {passphrase}"),
@@ -173,6 +183,39 @@ ROWS = (
     Row("trust remove {anchor}"),
     Row("trust block {stranger}"),
     Row("trust unblock {blocked}"),
+    Row("trust follow {rival}", "counts here from now on"),
+    Row("trust follow {rival} --json", '"root": '),
+    # Organisations
+    Row("org create {new} --name Clinic --key {key}", "take it to each of them"),
+    Row(
+        "org create {new} --name Clinic --key {key} --key me --threshold 2 --recovery {sealed} --signers {key} "
+        "--signers me --json",
+        '"missing": ',
+    ),
+    Row("org sign {proposal} --yes", "All have signed"),
+    Row("org sign {sealed_proposal} --key {sealed} --yes --passphrase-file {passphrase} --json", '"carry": "'),
+    Row("org delegate {new} {stranger} --org {org}", "lends its name"),
+    Row(
+        "org delegate {new} {stranger} --org {org} --title desk --days 9 --starts 1h --polygon '43,76 43,77 44,77' "
+        "--circle 43,76,2 --geocode A=1 --category Met --severity Severe --daily 5 --kind bulletin --signers {key} "
+        "--json",
+        '"kind": "delegation"',
+    ),
+    Row("org revoke {new} {stranger} --org {org}", "for ever"),
+    Row("org revoke {new} me --org {org} --good {id} --keep-published --signers {key} --json", "but for 1"),
+    Row("org rotate {new} --org {org} --key me --signers me --signers {key}", "Version 2"),
+    Row(
+        "org rotate {new} --org {backed} --name Clinics --key {key} --threshold 1 --recovery me --signers {key} "
+        "--signers {sealed} --json",
+        '"Version 2',
+    ),
+    Row("org rotate {new} --org {backed} --key {key} --without-recovery", "Version 2"),
+    Row("org branch {new} {org_forked} --org {org}", "this one counts"),
+    Row("org branch {new} {org_forked} --org {org} --signers {key} --json", '"kind": "branch"'),
+    Row("org show {org}", "any 1 of these 1 keys"),
+    Row("org show {proposal}", "MISSING"),
+    Row("org show {org} --qr", "█"),
+    Row("org show {org} --json", '"disputed": false'),
     # The whole folder
     Row("backup {new}"),
     Row("backup {new} --with-keys --passphrase-file {passphrase} --json", '"keys": '),
@@ -286,6 +329,25 @@ WRONG = (
     Row("trust remove nobody", "", code=1),
     Row("trust block nobody", "", code=1),
     Row("trust unblock nobody", "", code=1),
+    Row("trust follow {id}", "is not one of several rival roots", code=1),
+    Row("key successor me me --yes", "does not come after itself", code=1),
+    Row("key successor {key} me", "confirmed", code=1),
+    Row("key branch {id} --yes", "shares its number with nothing", code=1),
+    Row("publish --headline x --org nobody", "nobody here is", code=1),
+    Row("publish --headline x --org {org}", "has not lent its name", code=1),
+    Row("org create {new} --name x --key nobody", "nobody here is", code=1),
+    Row("org create {rubbish} --name x --key me", "is there already", code=1),
+    Row("org sign {rubbish}", "is no JSON", code=1),
+    Row("org sign {absent}", "absent", code=1),
+    Row("org sign {proposal}", "confirmed", code=1),
+    Row("org delegate {new} me --org nobody", "nobody here is", code=1),
+    Row("org rotate {new} --org {backed} --key {key} --signers {key}", "no recovery key is to sign", code=1),
+    Row("org rotate {new} --org {org} --key {key} --recovery me", "do the recovery keys change", code=1),
+    Row("org delegate {new} me --org {org} --circle 1,2", "is not LAT,LON,KM", code=2),
+    Row("org revoke {new} nobody --org {org}", "nobody here is", code=1),
+    Row("org rotate {new} --org {org} --key me --signers me", "of the keys so far", code=2),
+    Row("org branch {new} {id} --org {org}", "shares its number with nothing", code=1),
+    Row("org show nobody", "nobody here is", code=1),
     Row("backup /proc/nothing/x", "cannot write", code=1),
     Row("backup {new} --with-keys", "needs a passphrase", code=1),
     Row("restore {absent} --data {empty}", "absent", code=1),
@@ -487,6 +549,74 @@ class Things:
         """A sender who is blocked."""
         self._terminal.do("trust", "block", self["stranger"])
         return self["stranger"]
+
+    # Organisations
+
+    def proposal(self) -> str:
+        """A proposal that a key of this relay is asked to sign."""
+        return self._proposal(self["key"])
+
+    def sealed_proposal(self) -> str:
+        """A proposal that a key under a passphrase is asked to sign."""
+        return self._proposal(self["sealed"])
+
+    def _proposal(self, key: str, *words: str) -> str:
+        path = str(self._folder / f"{secrets.token_hex(4)}.org")
+        self._terminal.do("org", "create", path, "--name", "Clinic", "--key", key, *words)
+        return path
+
+    def org(self) -> str:
+        """An organisation of one key of this relay."""
+        self._terminal.do("org", "sign", self["proposal"], "--yes")
+        return str(self._terminal.read("org", "show", self["proposal"])["organisation"])
+
+    def backed(self) -> str:
+        """An organisation of one key of this relay, with another one for recovery."""
+        path = self._proposal(self["key"], "--recovery", self["sealed"])
+        self._terminal.do("org", "sign", path, "--yes")
+        return str(self._terminal.read("org", "show", path)["organisation"])
+
+    def rival(self) -> str:
+        """One of two roots that exclude each other."""
+        rivals = []
+        for name in ("me", self["sealed"]):
+            path = str(self._folder / f"{secrets.token_hex(4)}.org")
+            words = ("--signers", self["key"], "--org", self["org"])
+            made = self._terminal.read("org", "rotate", path, "--key", self["key"], "--key", name, *words)
+            rivals.append((made["id"], path))
+        for _, path in rivals:
+            self._terminal.do("org", "sign", path, "--yes")
+        return str(rivals[0][0])
+
+    def forked(self) -> str:
+        """A bulletin that shares its number with another one."""
+        return self._forked(self["key"])
+
+    def sealed_forked(self) -> str:
+        """The same, of a key under a passphrase."""
+        return self._forked(self["sealed"])
+
+    def org_forked(self) -> str:
+        """The same, in the name of an organisation that lends it to itself."""
+        path = str(self._folder / f"{secrets.token_hex(4)}.org")
+        self._terminal.do("org", "delegate", path, self["key"], "--org", self["org"])
+        self._terminal.do("org", "sign", path, "--yes")
+        return self._forked(self["key"], bytes.fromhex(self["org"]))
+
+    def _forked(self, key: str, org: bytes | None = None) -> str:
+        """Sign two bulletins with one number, as a key does that was copied."""
+        ring = Keyring(self._terminal.data / "keys", passphrase=lambda _: PASSPHRASE)
+        now, stream = int(time.time()), secrets.token_bytes(8)
+        with ring.signing(key) as signer:
+            items = [
+                sign(
+                    Bulletin(now, now + 86_400, Chain(stream, 1), texts=(Text("en", "Notice", headline),), org=org),
+                    signer.key,
+                )
+                for headline in ("Left", "Right")
+            ]
+        self._terminal.do("import", self._file("twins", sequence(items)))
+        return items[0].id.hex()
 
     # Other relays
 
