@@ -413,7 +413,10 @@ def test_a_key_that_may_speak_for_several_has_to_say_for_which(colleagues: Peopl
     assert "may speak for several: Clinic, Second" in e.refuse("publish", "--headline", "x")
     other = e.read("show", e.do("publish", "--headline", "x", "--org", "Second"))["organisation"]
     assert other not in (None, found)
-    assert "has not lent its name to your key" in colleagues["d"].refuse("publish", "--headline", "x", "--org", second)
+    call = ("publish", "--headline", "x", "--org", second)
+    assert "has not arrived here" in colleagues["d"].refuse(*call)
+    colleagues["d"].do("import", second)
+    assert "has not lent its name to your key" in colleagues["d"].refuse(*call)
 
 
 # Knowing an organisation

@@ -17,6 +17,7 @@ from meshrelay.keyring import Keyring, OwnKey
 from meshrelay.local import Local
 from meshrelay.relay import Relay
 from meshrelay.store import Store
+from tests.organising import Org
 from tests.processes import made_items
 
 NOW = 1_900_000_000
@@ -66,3 +67,8 @@ def test_whatever_a_file_holds_is_answered_for(relay: Relay, start: bytes, rest:
     answers = taken(relay, start + rest)
     assert answers
     assert all(one.fate is Fate.REFUSED and one.place and one.detail for one in answers)
+
+
+def test_what_several_keys_signed_is_taken_bare(relay: Relay) -> None:
+    root = Org().roots[0]
+    assert [one.fate for one in taken(relay, root.data)] == [Fate.NEW]
