@@ -29,7 +29,7 @@ from typing import Any, ParamSpec, TypeVar
 import ifaddr
 from aiohttp import web
 
-from meshrelay import folder
+from meshrelay import folder, networks
 from meshrelay.core.clock import Clock, Evidence, tell
 from meshrelay.core.envelope import ItemClass
 from meshrelay.errors import Refusal, StoreDamaged, StoreFull, StoreUnusable, WrongUsage
@@ -38,14 +38,18 @@ from meshrelay.index import Index
 from meshrelay.keyring import Keyring, from_file
 from meshrelay.local import Local
 from meshrelay.machine import clock_is_synchronised
+from meshrelay.networks import Network
+from meshrelay.peers.addressbook import PeerAddress
 from meshrelay.peers.answers import Answers
 from meshrelay.peers.client import Link
 from meshrelay.peers.discovery import SERVICE_TYPE, Discovery
 from meshrelay.peers.exchange import ExchangeReport
-from meshrelay.peers.link import open_identity
+from meshrelay.peers.ladder import Ladder, Way
+from meshrelay.peers.link import open_identities
 from meshrelay.peers.server import PeerServer
 from meshrelay.peers.side import OurSide
 from meshrelay.peers.spread import Spread
+from meshrelay.peers.sweep import sweep, targets
 from meshrelay.relay import MOST_KEPT_BACK, Relay, RelayStatus
 from meshrelay.settings import DESK_PORT, PEERS_PORT, READER_PORT, Settings, save, split_address
 from meshrelay.store import Change, Store
@@ -57,8 +61,6 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-LINK_FILE = "link.pem"
-
 LOOK_EVERY = 0.25
 """Seconds between two looks whether another process wrote into the store or the local facts."""
 HOUSEKEEPING_EVERY = 600.0
@@ -68,6 +70,14 @@ KEPT_BACK = range(60, MOST_KEPT_BACK + 1)
 """Seconds, of which one is drawn for each time that own items are to be kept from other relays."""
 REBUILD_EVERY = 60.0
 """A store is made anew no more often than this."""
+NETWORK_LOOK_EVERY = 2.0
+"""Seconds between two looks at the networks, and whether the computer has slept."""
+ASLEEP = 15.0
+"""Seconds by which a look comes late, or the clock jumps, when the computer has slept."""
+ALONE = 10.0
+"""Seconds without another relay in reach, after which the own subnets are swept, if that is switched on."""
+SWEEP_EVERY = 600.0
+SWEEP_LOOK_EVERY = 1.0
 ROOM_LOOK_EVERY = 10.0
 """Seconds between two looks whether there is room; commands that publish find what is kept spare."""
 FULL_LOOK_EVERY = 1.0
@@ -131,16 +141,18 @@ class Node:
         contacts = [peer.last_contact for peer in peers if peer.last_contact is not None]
         return RelayStatus(
             name=self.settings.name,
-            relay_id=self.identity.relay_id,
+            relay_id=self.identities.main.relay_id,
             started=self._started,
             now=self.clock().now,
             bulletins=self._usage.bulletins,
             bytes_stored=self._usage.bytes,
             last_exchange=max(contacts, default=None),
             peers=peers,
+            rungs=self.ladder.rungs(),
             reader_addresses=self.reader_addresses(),
             peer_addresses=tuple(
-                f"meshrelay://{place}#{self.identity.relay_id.hex()}" for place in self._peer_listener.places()
+                f"meshrelay://{place}#{self.identities.at(host_of(place)).relay_id.hex()}"
+                for place in self._peer_listener.places()
             ),
         )
 
@@ -192,7 +204,7 @@ class Node:
         self._take_name()
         self._open_listeners()
         self._open_relay()
-        self.identity = open_identity(data / LINK_FILE)
+        self.identities = await open_identities(data, stable=self.settings.stable_link_key)
         token = secrets.token_urlsafe(24)
         await self._compose(token)
         desk = f"127.0.0.1:{self._desk_listener.port}"
@@ -261,21 +273,33 @@ class Node:
         return store
 
     async def _compose(self, token: str) -> None:
+        looks = self.settings.discovery and not self.settings.private
+        self.ladder = Ladder(
+            now=lambda: int(self._time()),
+            off=[
+                *([] if looks else [Way.MDNS, Way.TOLD]),
+                *([] if self.settings.sweep and not self.settings.private else [Way.SWEEP]),
+            ],
+        )
         discovery = None
-        if self.settings.discovery and not self.settings.private:
+        if looks:
             discovery = Discovery(
-                self._peer_listener.port, service_type=self._service_type, interfaces=self.settings.interface
+                self._peer_listener.port,
+                service_type=self._service_type,
+                interfaces=self.settings.interface,
+                ladder=self.ladder,
             )
         side = OurSide(self.relay, self.index, clock=self.clock, read=self.read, write=self.write)
         answers = Answers(side, port=self._peer_listener.port)
-        server = PeerServer(answers, self.identity)
+        server = PeerServer(answers, self.identities)
         self.spread = Spread(
             side,
             answers,
-            partial(Link, self.identity),
-            own_id=self.identity.relay_id,
+            partial(Link, self.identities),
+            own_id=self.identities.main.relay_id,
             given=self.settings.peer,
             discovery=discovery,
+            ladder=self.ladder,
         )
         reader = make_reader(
             relay=self.relay,
@@ -295,9 +319,12 @@ class Node:
         self._run("spread", self.spread.run())
         if discovery is not None:
             self._run("discovery", discovery.run())
+        if self.settings.sweep and not self.settings.private:
+            self._run("sweep", self._sweep())
         self._run("search index", self._feed_search())
         self._run("housekeeping", self._keep_house())
         self._run("what is due", self._do_what_is_due())
+        self._run("networks", self._watch_networks(discovery))
         self._run("watch", self._watch())
 
     async def _serve(self, app: web.Application, listener: Listener) -> None:
@@ -359,6 +386,46 @@ class Node:
                 async with asyncio.timeout(LOOK_EVERY):
                     await self._wake.wait()
             self._wake.clear()
+
+    async def _watch_networks(self, discovery: Discovery | None) -> None:
+        """See that networks change, and that the computer has slept: then everybody is looked for at once."""
+        moment, wall = self._loop.time(), self._time()
+        before: frozenset[Network] | None = None
+        while True:
+            await self.identities.settle()
+            here = frozenset(one for one in networks.look() if not one.is_loopback)
+            changed = before is not None and bool(here - before)
+            await asyncio.sleep(NETWORK_LOOK_EVERY)
+            before = here
+            passed = self._loop.time() - moment
+            # The loop's clock stands still in sleep on some systems, and goes on in others.
+            slept = passed > NETWORK_LOOK_EVERY + ASLEEP or abs(self._time() - wall - passed) > ASLEEP
+            moment, wall = self._loop.time(), self._time()
+            if slept and discovery is not None:
+                discovery.refresh()
+            if slept or changed:
+                self.spread.woke()
+
+    async def _sweep(self) -> None:
+        """Knock at the own subnets while nobody is in reach, seldom; networks that are new are swept at once."""
+        alone: float | None = None
+        swept: dict[tuple[str, ...], float] = {}
+        while True:
+            await asyncio.sleep(SWEEP_LOOK_EVERY)
+            moment = self._loop.time()
+            if any(peer.connected for peer in self.spread.status()):
+                alone = None
+                continue
+            alone = moment if alone is None else alone
+            hosts = targets(networks.look())
+            swept = {those: when for those, when in swept.items() if moment - when < SWEEP_EVERY}
+            if not hosts or moment - alone < ALONE or hosts in swept:
+                continue
+            swept[hosts] = moment
+            self.ladder.tried(Way.SWEEP)
+            found = await sweep(hosts, sorted({PEERS_PORT, self._peer_listener.port}))
+            for place in found.open:
+                self.spread.hear_of(PeerAddress.parse(place), Way.SWEEP)
 
     async def _rebuild(self) -> None:
         """Make the store anew, once in a while: what is whole stays, and other relays have the rest."""
@@ -577,6 +644,11 @@ def _listen_one(family: socket.AddressFamily, address: str, port: int) -> socket
         one.close()
         raise
     return one
+
+
+def host_of(place: str) -> str:
+    """Return the host of HOST:PORT, an IPv6 one without brackets."""
+    return place.rpartition(":")[0].strip("[]")
 
 
 def _place(host: str, port: int) -> str:

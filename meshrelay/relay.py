@@ -169,6 +169,23 @@ class PeerStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Rung:
+    """How one way of finding other relays has done since the start; times in unix seconds.
+
+    `way` is one of those in :attr:`PeerStatus.how`. `found` counts relays, each once; `trouble` is why the last try
+    failed, empty when it did not.
+    """
+
+    way: str
+    on: bool = True
+    tries: int = 0
+    tried: int | None = None
+    found: int = 0
+    last_found: int | None = None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RelayStatus:
     """What a running relay says of itself."""
 
@@ -181,6 +198,7 @@ class RelayStatus:
     bytes_stored: int = 0
     last_exchange: int | None = None
     peers: tuple[PeerStatus, ...] = ()
+    rungs: tuple[Rung, ...] = ()
     reader_addresses: tuple[str, ...] = ()
     peer_addresses: tuple[str, ...] = ()
 

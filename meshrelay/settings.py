@@ -55,6 +55,10 @@ class Settings:
     peer: tuple[str, ...] = _key((), "relays to keep in touch with, as meshrelay://HOST:PORT#RELAYID")
     private: bool = _key(False, "reader's pages on this computer only, no discovery")
     discovery: bool = _key(True, "find other relays on the local network by mDNS")
+    sweep: bool = _key(False, "while no other relay is in reach, knock at every address of this computer's own /24")
+    stable_link_key: bool = _key(
+        False, "be known to other relays by the same key on every network; for a relay that stays in one place"
+    )
     interface: tuple[str, ...] = _key((), "addresses of this computer to find relays on; empty: all")
     host_names: tuple[str, ...] = _key((), "further names under which the reader's pages answer")
     unknown_senders: str = _key("fold", "bulletins of senders this relay does not know: show, fold or hide")
@@ -84,11 +88,6 @@ class Settings:
     def local_path(self) -> Path:
         """The database of this relay's private facts."""
         return self.data / "local.db"
-
-    @property
-    def link_path(self) -> Path:
-        """The key and certificate by which other relays know this one."""
-        return self.data / "link.pem"
 
     @property
     def file(self) -> Path:

@@ -16,7 +16,8 @@ from meshrelay.index import Index
 from meshrelay.local import KnownPeer
 from meshrelay.peers.addressbook import PeerAddress, pinned
 from meshrelay.peers.client import sync as exchange_with
-from meshrelay.peers.link import open_identity
+from meshrelay.peers.exchange import ExchangeReport
+from meshrelay.peers.link import open_identities
 from meshrelay.peers.side import OurSide
 from meshrelay.relay import PeerStatus, Relay, RelayStatus
 from meshrelay.web.desk import plain
@@ -192,12 +193,16 @@ def _sync_alone(session: Session, address: PeerAddress) -> dict[str, Any]:
         index = Index(keys)
         index.apply(relay.withheld())
         side = OurSide(relay, index, clock=lambda: session.clock(relay), read=_on_thread, write=_on_thread)
-        identity = open_identity(session.settings().link_path)
         found = pinned(address, relay.local.peers())
-        report = asyncio.run(exchange_with(side, identity, found))
+        report = asyncio.run(_dial_alone(session, side, found))
         _feed_search(relay)
     document: dict[str, Any] = plain(report)
     return document
+
+
+async def _dial_alone(session: Session, side: OurSide, address: PeerAddress) -> ExchangeReport:
+    identities = await open_identities(session.data, stable=session.settings().stable_link_key)
+    return await exchange_with(side, identities, address)
 
 
 async def _on_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

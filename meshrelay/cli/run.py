@@ -37,6 +37,7 @@ _LOOPBACK = ("http://127.", "http://[::1]")
 @click.option("--name", metavar="TEXT", help="Name of the relay as readers see it.")
 @click.option("--peer", metavar="URL", multiple=True, help="A relay to keep in touch with, meshrelay://HOST:PORT.")
 @click.option("--private", is_flag=True, default=None, help="Pages for this computer alone; look for no relays.")
+@click.option("--sweep", is_flag=True, default=None, help="While alone, knock at every address of the own /24, slowly.")
 @click.option("--no-discovery", "discovery", flag_value=False, default=None, help="Look for no relays on this network.")
 @click.option(
     "--interface", metavar="ADDR", multiple=True, help="Look for relays on this address of the computer only."

@@ -22,7 +22,7 @@ from meshrelay.index import PeerView
 from meshrelay.peers import wire
 from meshrelay.peers.addressbook import PeerAddress
 from meshrelay.peers.exchange import ExchangeReport, exchange, meet
-from meshrelay.peers.link import LinkIdentity, SpkiPin
+from meshrelay.peers.link import Identities, SpkiPin
 from meshrelay.peers.side import OurSide
 from meshrelay.peers.talk import Answered, CutOff, Talk, check_status
 
@@ -35,10 +35,10 @@ _HOST = "relay.invalid"  # what HTTP calls every relay (RFC 2606); names and add
 class Link(Talk):
     """A connection over mutual TLS, dialled at the first of `hosts` that answers."""
 
-    def __init__(self, identity: LinkIdentity, hosts: Sequence[str], port: int, relay_id: bytes | None) -> None:
+    def __init__(self, identities: Identities, hosts: Sequence[str], port: int, relay_id: bytes | None) -> None:
         super().__init__()
-        self._identity = identity
-        self._hosts = tuple(hosts)
+        self._identity, self._hosts = identities.toward(hosts)
+        self.own_ids = identities.relay_ids
         self._port = port
         self._pin = SpkiPin(relay_id)
         self._session: aiohttp.ClientSession | None = None
@@ -139,8 +139,8 @@ def _words(error: Exception) -> str:
     return f"the link was cut: {error}" if str(error) else "the link was cut"
 
 
-async def sync(side: OurSide, identity: LinkIdentity, address: PeerAddress, *, port: int = 0) -> ExchangeReport:
+async def sync(side: OurSide, identities: Identities, address: PeerAddress, *, port: int = 0) -> ExchangeReport:
     """Dial one address, exchange once and report; raises PeerUnreachable or PeerFault when nothing could begin."""
-    async with Link(identity, [address.host], address.port, address.relay_id) as link:
-        await meet(side, link, own_id=identity.relay_id, port=port)
+    async with Link(identities, [address.host], address.port, address.relay_id) as link:
+        await meet(side, link, port=port)
         return await exchange(side, link, PeerView())

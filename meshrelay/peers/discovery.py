@@ -11,6 +11,7 @@ the pin decides who answers. The law: whatever is announced, memory stays bounde
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import random
 import secrets
@@ -31,6 +32,8 @@ from zeroconf import (  # type: ignore[attr-defined]  # the package hands these 
     Zeroconf,
 )
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
+
+from meshrelay.peers.ladder import Ladder, Way
 
 SERVICE_TYPE = "_meshrelay._tcp.local."
 _VERSION = {"v": "1"}
@@ -83,12 +86,15 @@ class Discovery:
         service_type: str = SERVICE_TYPE,
         interfaces: Sequence[str] = (),
         interval: float = 10.0,
+        ladder: Ladder | None = None,
     ) -> None:
         self.trouble: str | None = None
         self._port = port
         self._type = service_type
         self._only = frozenset(interfaces)
         self._interval = interval
+        self._ladder = ladder
+        self._again = asyncio.Event()
         self._own: set[str] = set()
         self._sightings: asyncio.Queue[Sighting] = asyncio.Queue(_SIGHTINGS)
 
@@ -96,6 +102,10 @@ class Discovery:
         """Yield what is heard, for ever; a relay that goes on answering is yielded once an interval."""
         while True:
             yield await self._sightings.get()
+
+    def refresh(self) -> None:
+        """Open the sockets afresh and ask at once: the computer has slept, and nobody knows what it missed."""
+        self._again.set()
 
     async def run(self) -> None:
         """Announce and listen until cancelled; then say goodbye. No network is no error: it waits for one."""
@@ -109,7 +119,7 @@ class Discovery:
                 before = interfaces
                 await self._on(interfaces, token)
             except* (OSError, RuntimeError, Error, TimeoutError) as group:
-                self.trouble = f"cannot listen for relays on this network: {group.exceptions[0]}"
+                self._note(f"cannot listen for relays on this network: {group.exceptions[0]}")
                 await asyncio.sleep(self._interval / 2)
 
     async def _on(self, interfaces: frozenset[_Interface], token: str) -> None:
@@ -125,6 +135,7 @@ class Discovery:
             parsed_addresses=sorted({interface.address for interface in interfaces})[:_ADDRESSES],
         )
         self._own.add(info.name)
+        self._again.clear()
         zeroconf = AsyncZeroconf(interfaces=_sockets(interfaces))
         try:
             ear = _Ear(zeroconf.zeroconf, self._type, self._own, self._sightings)
@@ -132,7 +143,7 @@ class Discovery:
             zeroconf.zeroconf.async_add_listener(ear, DNSQuestion(self._type, _TYPE_PTR, _CLASS_IN))
             # The name is random: nobody else can have it, and probing for it would cost half a second.
             await zeroconf.async_register_service(info, cooperating_responders=True)
-            self.trouble = None
+            self._note(None)
             async with asyncio.TaskGroup() as tasks:
                 helpers = [tasks.create_task(ear.resolve()) for _ in range(_RESOLVERS)]
                 await self._ask(zeroconf.zeroconf, ear, interfaces)
@@ -140,6 +151,11 @@ class Discovery:
                     helper.cancel()
         finally:
             await zeroconf.async_close()
+
+    def _note(self, trouble: str | None) -> None:
+        self.trouble = trouble
+        if self._ladder is not None:
+            self._ladder.tried(Way.MDNS, trouble=trouble or "")
 
     async def _ask(self, zeroconf: Zeroconf, ear: _Ear, interfaces: frozenset[_Interface]) -> None:
         asked = 0.0
@@ -149,11 +165,14 @@ class Discovery:
             zeroconf.async_send(ear.question(within=0.0))
         loop = asyncio.get_running_loop()
         ask_at = loop.time() + self._interval / 2
-        while _interfaces(self._only) == interfaces:
-            await asyncio.sleep(_LOOK)
+        while _interfaces(self._only) == interfaces and not self._again.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK):
+                    await self._again.wait()
             if loop.time() >= ask_at:
                 ask_at = loop.time() + self._interval * _dice.uniform(0.4, 0.6)
                 zeroconf.async_send(ear.question(within=self._interval * 0.75))
+                self._note(None)
 
 
 class _Ear(RecordUpdateListener):

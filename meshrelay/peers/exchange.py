@@ -69,10 +69,10 @@ def _within(headers: Sequence[Header], budget: int | None) -> int:
     return len(headers)
 
 
-async def meet(side: OurSide, link: Talk, *, own_id: bytes, port: int) -> tuple[int, int]:
+async def meet(side: OurSide, link: Talk, *, port: int) -> tuple[int, int]:
     """Say hello, which tells who is there; return the peer's port and time. Raises PeerFault for a mirror."""
     answer = await link.hello(port=port, now=side.now)
-    if link.relay_id == own_id:
+    if link.relay_id in link.own_ids:
         raise PeerFault("that is this relay itself")
     return answer
 

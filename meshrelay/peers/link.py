@@ -4,6 +4,9 @@ A relay issues its certificate itself, under an anchor authority whose private k
 nothing; it is there because TLS libraries accept a stranger's client certificate in no other way. A relay is known by
 its *relay id*, the SHA-256 of its public key (SubjectPublicKeyInfo), which TLS proves it holds.
 
+A relay shows another key on every network, so that whoever sees it on two of them cannot tell that it is the same one,
+and the same again when it comes back (:class:`NetworkIdentities`).
+
 Not here: which relay id is expected where (addressbook), HTTP (server, client). The link key never signs bulletins,
 and a relay id earns nothing by itself: making one is free.
 
@@ -15,11 +18,14 @@ from __future__ import annotations
 import asyncio
 import datetime
 import hashlib
+import ipaddress
 import os
 import secrets
 import ssl
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Protocol
 
 import aiohttp
 from cryptography import x509
@@ -28,7 +34,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from meshrelay import networks
 from meshrelay.errors import PeerFault, Refusal
+from meshrelay.networks import LOOPBACK, Network
 
 # The anchor authority's key: anybody can compute it, on purpose.
 _ANCHOR_SCALAR = int.from_bytes(
@@ -42,13 +50,170 @@ _NOT_AFTER = datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which the ssl module does not name
 
 
+LINK_FILE: Final = "link.pem"
+
+_KEPT = 64  # link keys of networks, the last used ones
+_CALLS, _CALL_WAIT = 10, 0.03  # times, and seconds between, to look whether a router has answered
+_FRESH = 1.0  # seconds for which a look at the networks is good
+
+
+class Identities(Protocol):
+    """Who this relay is on its links, which may depend on the network."""
+
+    @property
+    def relay_ids(self) -> Collection[bytes]:
+        """Every relay id that may be met as one's own."""
+        ...
+
+    @property
+    def main(self) -> LinkIdentity:
+        """Who this relay is on the network that leads out, or else on the first there is."""
+        ...
+
+    async def settle(self) -> None:
+        """Take note of the networks there are: to be called at the start, and now and then."""
+        ...
+
+    def at(self, address: str) -> LinkIdentity:
+        """Return who this relay is to one who reached it at `address`."""
+        ...
+
+    def toward(self, hosts: Sequence[str]) -> tuple[LinkIdentity, tuple[str, ...]]:
+        """Return who this relay is to a relay at these hosts, and which of them lie on that same network."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class LinkIdentity:
-    """This relay's side of every link: its relay id and the TLS contexts that prove it."""
+    """This relay's side of a link, the same on every network: its relay id and the TLS contexts that prove it."""
 
     relay_id: bytes
     server: ssl.SSLContext
     client: ssl.SSLContext
+
+    @property
+    def relay_ids(self) -> Collection[bytes]:
+        """The only relay id there is."""
+        return (self.relay_id,)
+
+    @property
+    def main(self) -> LinkIdentity:
+        """Itself."""
+        return self
+
+    async def settle(self) -> None:
+        """Do nothing: no network makes a difference."""
+
+    def at(self, address: str) -> LinkIdentity:
+        """Return itself."""
+        return self
+
+    def toward(self, hosts: Sequence[str]) -> tuple[LinkIdentity, tuple[str, ...]]:
+        """Return itself, and all hosts."""
+        return self, tuple(hosts)
+
+
+class NetworkIdentities:
+    """One identity a network, made when it is first met and used again there; keys lie in ``folder/link-*.pem``.
+
+    A network keeps its mark while its addresses stay, so that nobody's relay id changes while a relay runs there only
+    because the router answered late. The last 64 networks are remembered.
+    """
+
+    def __init__(self, folder: Path, *, look: Callable[[], tuple[Network, ...]] = networks.look) -> None:
+        self._folder = folder
+        self._look_now = look
+        self._opened: dict[str, LinkIdentity] = {}
+        self._marks: dict[tuple[object, ...], str] = {}
+        self._networks: tuple[Network, ...] = ()
+        self._looked = float("-inf")
+
+    @property
+    def relay_ids(self) -> Collection[bytes]:
+        """The relay ids of the networks met since the start."""
+        return [one.relay_id for one in self._opened.values()]
+
+    @property
+    def main(self) -> LinkIdentity:
+        """Who this relay is on the network that leads out, or else on the first there is."""
+        self._look()
+        return self._open(self._mark(self._networks[0]) if self._networks else LOOPBACK)
+
+    async def settle(self) -> None:
+        """Take note of the networks there are, giving the routers of new ones a third of a second to answer.
+
+        To be called at the start, and now and then, so that a change is seen before somebody dials.
+        """
+        for _ in range(_CALLS):
+            new = [one for one in self._look_now() if self._key(one) not in self._marks]
+            if not networks.call_routers(new):
+                break
+            await asyncio.sleep(_CALL_WAIT)
+        self._look(at_once=True)
+        for one in self._networks:
+            self._mark(one)
+
+    def at(self, address: str) -> LinkIdentity:
+        """Return who this relay is to one who reached it at `address`."""
+        self._look()
+        here = ipaddress.ip_address(address.partition("%")[0])
+        if isinstance(here, ipaddress.IPv6Address) and here.ipv4_mapped is not None:
+            here = here.ipv4_mapped
+        if here.is_loopback:
+            return self._open(LOOPBACK)
+        for network in self._networks:
+            if any(one.ip == here for one in network.addresses):
+                return self._open(self._mark(network))
+        return self.main
+
+    def toward(self, hosts: Sequence[str]) -> tuple[LinkIdentity, tuple[str, ...]]:
+        """Return who this relay is to a relay at these hosts, and which of them lie on that same network.
+
+        A host that cannot be reached now, or is a name, is dialled as whoever this relay is on its main network.
+        """
+        found: dict[bytes, list[str]] = {}
+        known: dict[bytes, LinkIdentity] = {}
+        for host in hosts:
+            here = networks.local_address(host)
+            identity = self.at(str(here)) if here is not None else None
+            if identity is not None:
+                found.setdefault(identity.relay_id, []).append(host)
+                known[identity.relay_id] = identity
+        for relay_id, those in found.items():
+            return known[relay_id], tuple(those)
+        return self.main, tuple(hosts)
+
+    def _look(self, *, at_once: bool = False) -> None:
+        moment = asyncio.get_running_loop().time()
+        if at_once or moment - self._looked > _FRESH:
+            self._networks, self._looked = self._look_now(), moment
+            here = {self._key(one) for one in self._networks}
+            self._marks = {key: mark for key, mark in self._marks.items() if key in here}
+
+    def _key(self, network: Network) -> tuple[object, ...]:
+        router = network.router
+        return network.index, network.subnets or network.mark, router.address if router is not None else None
+
+    def _mark(self, network: Network) -> str:
+        known = self._marks.get(key := self._key(network))
+        # A router that answered late changes nothing; another one at the same address is another network.
+        if known is None or (network.has_known_router and known.startswith("router ") and known != network.mark):
+            known = self._marks[key] = network.mark
+        return known
+
+    def _open(self, mark: str) -> LinkIdentity:
+        identity = self._opened.get(mark)
+        if identity is None:
+            name = hashlib.sha256(b"meshrelay/1 network\0" + mark.encode()).hexdigest()[:16]
+            identity = self._opened[mark] = open_identity(self._folder / f"link-{name}.pem")
+            self._forget()
+        return identity
+
+    def _forget(self) -> None:
+        """Let the keys of networks go that were not visited for longest."""
+        kept = sorted(self._folder.glob("link-*.pem"), key=lambda path: path.stat().st_mtime, reverse=True)
+        for path in kept[_KEPT:]:
+            path.unlink(missing_ok=True)
 
 
 class SpkiPin(aiohttp.Fingerprint):
@@ -73,6 +238,13 @@ class SpkiPin(aiohttp.Fingerprint):
         self.relay_id = found
 
 
+async def open_identities(folder: Path, *, stable: bool) -> Identities:
+    """Return who the relay in `folder` is on its links: one everywhere if `stable`, else one a network."""
+    found: Identities = open_identity(folder / LINK_FILE) if stable else NetworkIdentities(folder)
+    await found.settle()
+    return found
+
+
 def open_identity(path: Path) -> LinkIdentity:
     """Load the link key and certificate in `path`, making them first where there are none.
 
@@ -80,6 +252,7 @@ def open_identity(path: Path) -> LinkIdentity:
     """
     if not path.exists():
         _write_private(path, _new_pem())
+    path.touch()
     try:
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
         server = _context(ssl.PROTOCOL_TLS_SERVER, path)

@@ -21,7 +21,7 @@ from meshrelay.core import reconcile
 from meshrelay.errors import PeerFault
 from meshrelay.peers import wire
 from meshrelay.peers.answers import Answers, Asked, Budget, Reply, source_of
-from meshrelay.peers.link import LinkIdentity, relay_id_of
+from meshrelay.peers.link import Identities, relay_id_of
 
 log = logging.getLogger(__name__)
 _library_log = logging.getLogger(f"{__name__}.library")
@@ -53,9 +53,9 @@ _library_log.addFilter(_Discreet())
 class PeerServer:
     """Carries other relays' requests to `answers`: `start(sockets)`, `stop()`."""
 
-    def __init__(self, answers: Answers, identity: LinkIdentity) -> None:
+    def __init__(self, answers: Answers, identities: Identities) -> None:
         self._answers = answers
-        self._identity = identity
+        self._identities = identities
         self._dialled = Budget(*_DIALLED)
         self._tasks: set[asyncio.Task[None]] = set()
         self._shaking: list[str] = []
@@ -123,7 +123,7 @@ class PeerServer:
             transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
                 server,
                 connection,
-                ssl=self._identity.server,
+                ssl=self._identities.at(connection.getsockname()[0]).server,
                 ssl_handshake_timeout=_HANDSHAKE,
                 ssl_shutdown_timeout=1.0,
             )

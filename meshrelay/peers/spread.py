@@ -26,9 +26,10 @@ from meshrelay.errors import PeerFault, PeerUnreachable, Refusal
 from meshrelay.index import PeerView
 from meshrelay.local import KnownPeer
 from meshrelay.peers.addressbook import PeerAddress, pinned
-from meshrelay.peers.answers import Answers, Visit
+from meshrelay.peers.answers import Answers, Visit, network_of
 from meshrelay.peers.discovery import Sighting
 from meshrelay.peers.exchange import ExchangeReport, exchange, give, meet
+from meshrelay.peers.ladder import Ladder
 from meshrelay.peers.side import OurSide
 from meshrelay.peers.talk import Talk
 from meshrelay.relay import PeerStatus
@@ -88,7 +89,7 @@ class Hears(Protocol):
         ...
 
 
-_WAYS = ("given", "mdns", "book", "told", "inbound")
+_WAYS = ("given", "mdns", "book", "told", "sweep", "inbound")
 _dice = random.SystemRandom()
 
 
@@ -162,7 +163,9 @@ class Spread:
         own_id: bytes,
         given: Sequence[str] = (),
         discovery: Hears | None = None,
+        ladder: Ladder | None = None,
     ) -> None:
+        self._ladder = ladder or Ladder(now=lambda: side.now)
         self._side = side
         self._answers = answers
         self._dial = dial
@@ -207,6 +210,11 @@ class Spread:
             self._believed = beliefs
             for neighbour in self._neighbours.values():
                 neighbour.view.reconsider()
+
+    def woke(self) -> None:
+        """Look after every neighbour at once: the computer has slept, or the networks have changed."""
+        for neighbour in self._neighbours.values():
+            neighbour.wake.set()
 
     def agreeing(self) -> int:
         """Return how many of the neighbours that this relay dialled show the time that is shown here."""
@@ -265,7 +273,7 @@ class Spread:
         failures = 0
         while address in self._unfound:
             try:
-                relay_id = await self._identify((address.host,), address.port)
+                relay_id = await self._identify((address.host,), address.port, "given")
             except (PeerFault, PeerUnreachable) as error:
                 failures += 1
                 self._unfound[address] = str(error)
@@ -303,46 +311,54 @@ class Spread:
         for failures in range(_TRIES):
             try:
                 async with self._dials:
-                    return await self._identify(sighting.addresses, sighting.port)
+                    return await self._identify(sighting.addresses, sighting.port, "mdns")
             except (PeerFault, PeerUnreachable) as error:
                 log.debug("no relay at %s, port %d: %s", sighting.addresses[0], sighting.port, error)
                 await asyncio.sleep(_wait_after(failures, longest=1.0))
         return None
 
-    async def _identify(self, hosts: tuple[str, ...], port: int) -> bytes:
-        async with self._dial(hosts, port, None) as link:
-            await self._meet(link)
-            return link.relay_id
+    async def _identify(self, hosts: tuple[str, ...], port: int, how: str) -> bytes:
+        with self._ladder.trying(how) as found:
+            async with self._dial(hosts, port, None) as link:
+                await self._meet(link)
+                found(link.relay_id)
+                return link.relay_id
 
     async def _ask_for_others(self, neighbour: _Neighbour, link: Talk) -> None:
         """Dial whom this neighbour met on our network lately: where multicast is blocked, one known relay is enough."""
         if neighbour.asked is not None and _moment() - neighbour.asked < _ASKED:
             return
         neighbour.asked = _moment()
+        # Where the neighbour is and nowhere else: nobody may send this relay to knock at doors of their choice.
+        near = {network_of(host) for route in neighbour.routes for host in route.hosts} - {None}
+        for place in await link.peers():
+            with contextlib.suppress(Refusal):
+                address = PeerAddress.parse(place)
+                if network_of(address.host) in near:
+                    self.hear_of(address, "told")
+
+    def hear_of(self, address: PeerAddress, how: str) -> None:
+        """Dial an address that was found in the way `how`, unless it is known already."""
         known = {
             (host, route.port) for one in self._neighbours.values() for route in one.routes for host in route.hosts
         }
-        for place in await link.peers():
-            try:
-                address = PeerAddress.parse(place)
-            except Refusal:
-                continue
-            if (address.host, address.port) not in known and len(self._finding) < _FINDING:
-                self._finding.add(place)
-                self._spawn(self._find_told(address))
+        if (address.host, address.port) in known or address.place in self._finding or len(self._finding) >= _FINDING:
+            return
+        self._finding.add(address.place)
+        self._spawn(self._find_at(address, how))
 
-    async def _find_told(self, address: PeerAddress) -> None:
+    async def _find_at(self, address: PeerAddress, how: str) -> None:
         try:
             async with self._dials:
-                relay_id = await self._identify((address.host,), address.port)
-            self._add(relay_id, _Route((address.host,), address.port, "told"))
+                relay_id = await self._identify((address.host,), address.port, how)
+            self._add(relay_id, _Route((address.host,), address.port, how))
         except (PeerFault, PeerUnreachable) as error:
             log.debug("no relay at %s: %s", address.place, error)
         finally:
             self._finding.discard(address.place)
 
     async def _meet(self, link: Talk) -> None:
-        _, theirs = await meet(self._side, link, own_id=self._own_id, port=self._answers.port)
+        _, theirs = await meet(self._side, link, port=self._answers.port)
         neighbour = self._neighbours.get(link.relay_id)
         if neighbour is not None:
             neighbour.agrees = abs(theirs - self._side.now) <= AGREEMENT
@@ -472,11 +488,13 @@ class Spread:
         trouble: PeerFault | PeerUnreachable = PeerUnreachable("no address is known")
         for route in list(neighbour.routes):
             try:
-                async with self._dial(route.hosts, route.port, neighbour.relay_id) as link:
-                    if neighbour.greeted is None or neighbour.failures or _moment() - neighbour.greeted > _GREETED:
-                        await self._meet(link)
-                        neighbour.greeted = _moment()
-                    result = await work(link)
+                with self._ladder.trying(route.how) as found:
+                    async with self._dial(route.hosts, route.port, neighbour.relay_id) as link:
+                        if neighbour.greeted is None or neighbour.failures or _moment() - neighbour.greeted > _GREETED:
+                            await self._meet(link)
+                            neighbour.greeted = _moment()
+                        result = await work(link)
+                        found(neighbour.relay_id)
             except (PeerFault, PeerUnreachable) as error:
                 trouble = error
             else:

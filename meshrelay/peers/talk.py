@@ -7,7 +7,7 @@ PeerFault come out. Source: docs/spec/http.md, "Requests".
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
@@ -52,6 +52,8 @@ class Talk(ABC):
     def __init__(self) -> None:
         self.bytes_sent = 0
         self.bytes_received = 0
+        self.own_ids: Collection[bytes] = ()
+        """The relay ids that, at the other end, would mean that this relay has dialled itself."""
 
     @property
     @abstractmethod

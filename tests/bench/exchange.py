@@ -75,7 +75,7 @@ async def _initiate(pipe: Connection, folder: Path) -> None:
             begun, spent = perf_counter(), process_time()
             async with Link(station.identity, ["127.0.0.1"], port, relay_id) as link:
                 if first:
-                    await meet(station.side, link, own_id=station.relay_id, port=0)
+                    await meet(station.side, link, port=0)
                 report = await exchange(station.side, link, view, slow_start=first)
             took = perf_counter() - begun, process_time() - spent
             assert report.settled, report

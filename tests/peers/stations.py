@@ -217,7 +217,7 @@ class Station:
     async def visit(self, other: Station, *, slow_start: bool = False) -> ExchangeReport:
         """Exchange with another station, with the memory of earlier visits, and let both indexes follow."""
         async with Link(self.identity, ["127.0.0.1"], other.port, other.relay_id) as link:
-            await meet(self.side, link, own_id=self.relay_id, port=self.port)
+            await meet(self.side, link, port=self.port)
             view = self.views.setdefault(other.relay_id, PeerView())
             report = await exchange(self.side, link, view, slow_start=slow_start)
         self.settle()

@@ -89,7 +89,7 @@ async def liar(tmp_path: Path) -> AsyncIterator[Liar]:
 
 async def visit(station: Station, liar: Liar, view: PeerView | None = None) -> ExchangeReport:
     async with Link(station.identity, ["127.0.0.1"], liar.port, liar.identity.relay_id) as link:
-        await meet(station.side, link, own_id=station.relay_id, port=station.port)
+        await meet(station.side, link, port=station.port)
         return await exchange(station.side, link, view or PeerView(), slow_start=False)
 
 

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
+import os
 import ssl
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from ipaddress import ip_address, ip_interface
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from meshrelay.errors import PeerFault, Refusal
-from meshrelay.peers import link
-from meshrelay.peers.link import LinkIdentity, SpkiPin, open_identity, relay_id_of
+from meshrelay.networks import Network, Router
+from meshrelay.peers import link as link_module
+from meshrelay.peers.link import LinkIdentity, NetworkIdentities, SpkiPin, open_identity, relay_id_of
 
 
 @pytest.fixture
@@ -132,7 +136,7 @@ async def test_a_client_without_a_certificate_is_refused(bob: LinkIdentity) -> N
 async def test_a_self_signed_stranger_is_refused(
     alice: LinkIdentity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link, "_ANCHOR_SCALAR", 7)
+    monkeypatch.setattr(link_module, "_ANCHOR_SCALAR", 7)
     stranger = open_identity(tmp_path / "stranger.pem")
     monkeypatch.undo()
     async with Listener(stranger).running() as listener:
@@ -164,3 +168,89 @@ async def test_strict_checking_of_newer_pythons_accepts_the_certificates(
         context.verify_flags |= ssl.VERIFY_X509_STRICT
     async with Listener(bob).running() as listener:
         assert await get(alice, SpkiPin(bob.relay_id), listener.port) == 200
+
+
+@pytest.mark.parametrize("year", [1990, 2090])
+async def test_certificates_made_under_clocks_years_apart_still_link(
+    alice: LinkIdentity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, year: int
+) -> None:
+    """One whose certificate holds in another year than this is no stranger: to its clock, ours is the wrong one."""
+    monkeypatch.setattr(link_module, "_NOT_BEFORE", datetime.datetime(year, 1, 1, tzinfo=datetime.UTC))
+    monkeypatch.setattr(link_module, "_NOT_AFTER", datetime.datetime(year, 12, 31, tzinfo=datetime.UTC))
+    other = open_identity(tmp_path / "other.pem")
+    async with Listener(other).running() as listener:
+        assert await get(alice, SpkiPin(other.relay_id), listener.port) == 200
+    async with Listener(alice).running() as listener:
+        assert await get(other, SpkiPin(alice.relay_id), listener.port) == 200
+
+
+class Roaming:
+    """A computer that is carried from network to network."""
+
+    def __init__(self, *networks: Network) -> None:
+        self.networks = networks
+
+    def __call__(self) -> tuple[Network, ...]:
+        return self.networks
+
+
+HOME = Network("wlan0", 3, (ip_interface("192.168.1.7/24"),), Router(ip_address("192.168.1.1"), "aa:aa"))
+CAFE = Network("wlan0", 3, (ip_interface("192.168.1.7/24"),), Router(ip_address("192.168.1.1"), "bb:bb"))
+CABLE = Network("eth0", 2, (ip_interface("10.0.0.7/24"), ip_interface("fe80::7/64")))
+
+
+async def ids(identities: NetworkIdentities, *addresses: str) -> list[bytes]:
+    await identities.settle()
+    return [identities.at(address).relay_id for address in addresses]
+
+
+async def test_each_network_sees_another_relay_and_the_same_one_again(tmp_path: Path) -> None:
+    here = Roaming(HOME)
+    first = NetworkIdentities(tmp_path, look=here)
+    (home,) = await ids(first, "192.168.1.7")
+    here.networks = (CAFE,)  # the same addresses behind another router
+    (cafe,) = await ids(first, "192.168.1.7")
+    assert home != cafe
+    here.networks = (HOME, CABLE)
+    assert await ids(first, "192.168.1.7", "10.0.0.7", "fe80::7%eth0", "127.0.0.1") == [
+        home,
+        first.at("10.0.0.7").relay_id,
+        first.at("10.0.0.7").relay_id,
+        first.at("::1").relay_id,
+    ]
+    assert len({home, cafe, *first.relay_ids}) == 4
+    assert first.main.relay_id == home
+    again = NetworkIdentities(tmp_path, look=Roaming(CAFE))
+    assert await ids(again, "192.168.1.7", "::ffff:192.168.1.7") == [cafe, cafe]
+
+
+async def test_a_router_that_answers_late_changes_nobody_s_relay_id(tmp_path: Path) -> None:
+    silent = Network(CAFE.name, CAFE.index, CAFE.addresses, Router(ip_address("192.168.1.1")))
+    here = Roaming(silent)
+    identities = NetworkIdentities(tmp_path, look=here)
+    (first,) = await ids(identities, "192.168.1.7")
+    here.networks = (CAFE,)
+    assert await ids(identities, "192.168.1.7") == [first]
+    here.networks = ()
+    await identities.settle()
+    here.networks = (CAFE,)  # gone and come back: a start of its own
+    assert await ids(identities, "192.168.1.7") != [first]
+
+
+async def test_hosts_are_dialled_on_one_network_at_a_time(tmp_path: Path) -> None:
+    identities = NetworkIdentities(tmp_path, look=Roaming(HOME))
+    await identities.settle()
+    own, hosts = identities.toward(["relay.example", "fe80::1%nothere", "127.0.0.1"])
+    assert (own.relay_id, hosts) == (identities.at("127.0.0.1").relay_id, ("127.0.0.1",))
+    own, hosts = identities.toward(["relay.example"])
+    assert (own.relay_id, hosts) == (identities.main.relay_id, ("relay.example",))
+
+
+def test_only_the_networks_visited_last_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "_KEPT", 2)
+    for number in range(1, 4):
+        subnet = Network("eth0", 2, (ip_interface(f"10.0.{number}.7/24"),))
+        asyncio.run(ids(NetworkIdentities(tmp_path, look=Roaming(subnet)), f"10.0.{number}.7"))
+        for path in tmp_path.glob("link-*.pem"):
+            os.utime(path, (path.stat().st_mtime - 100,) * 2)
+    assert len(list(tmp_path.glob("link-*.pem"))) == 2

@@ -54,7 +54,7 @@ async def met_once(here: Station, there: Station, after: int) -> ExchangeReport 
     async with wire_that_breaks(there.port, after) as port:
         try:
             async with Link(here.identity, ["127.0.0.1"], port, there.relay_id) as link:
-                await meet(here.side, link, own_id=here.relay_id, port=here.port)
+                await meet(here.side, link, port=here.port)
                 return await exchange(here.side, link, PeerView(), slow_start=True)
         except PeerUnreachable:
             return None
