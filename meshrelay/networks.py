@@ -75,6 +75,11 @@ class Network:
         return f"subnet {wide[0]}" if wide else "link"
 
     @property
+    def v4(self) -> tuple[IPv4Address, ...]:
+        """Its IPv4 addresses."""
+        return tuple(one.ip for one in self.addresses if isinstance(one, IPv4Interface))
+
+    @property
     def subnets(self) -> tuple[ipaddress.IPv4Network, ...]:
         """The IPv4 subnets that this interface is in, in order."""
         return tuple(sorted({one.network for one in self.addresses if isinstance(one, IPv4Interface)}))

@@ -32,6 +32,7 @@ from aiohttp import web
 from meshrelay import folder, networks
 from meshrelay.core.clock import Clock, Evidence, tell
 from meshrelay.core.envelope import ItemClass
+from meshrelay.doctor import Case, Report, examine
 from meshrelay.errors import Refusal, StoreDamaged, StoreFull, StoreUnusable, WrongUsage
 from meshrelay.folder import Running
 from meshrelay.index import Index
@@ -116,6 +117,7 @@ class Node:
         self._saved = 0
         self._kept_back: dict[bytes, float] = {}
         self._broken = False
+        self._examining = asyncio.Lock()
 
     # Life
 
@@ -163,6 +165,23 @@ class Node:
     async def sync(self, uri: str) -> ExchangeReport:
         """Exchange with one relay now."""
         return await self.spread.sync(uri)
+
+    async def examine(self, sweeping: bool) -> Report:
+        """Have the doctor try all ways of finding other relays; with `sweeping`, knock at the own /24 too."""
+        case = Case(
+            data=self.settings.data,
+            identities=self.identities,
+            book=await self.read(self.relay.local.peers),
+            clock=self.clock(),
+            given=self.settings.peer,
+            discovery=self.settings.discovery and not self.settings.private,
+            service_type=self._service_type,
+            port=self._peer_listener.port,
+            status=self.status(),
+            full=self.relay.room.full,
+        )
+        async with self._examining:
+            return await examine(case, sweeping=sweeping)
 
     async def is_well(self) -> bool:
         """Tell whether every task runs and the store answers; waits until the thread that writes has come round."""
@@ -309,7 +328,7 @@ class Node:
             settings=self.settings,
             status=self.status,
         )
-        desk = make_desk(token=token, status=self.status, sync=self.sync)
+        desk = make_desk(token=token, status=self.status, sync=self.sync, doctor=self.examine)
         self._tell_pages = reader.changed
         await server.start(self._peer_listener.sockets)
         self._stack.push_async_callback(server.stop)

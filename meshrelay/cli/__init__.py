@@ -45,6 +45,7 @@ _COMMANDS = {
     "poster": "meshrelay.cli.poster:poster",
     "peers": "meshrelay.cli.peers:peers",
     "status": "meshrelay.cli.peers:status",
+    "doctor": "meshrelay.cli.doctor:doctor",
     "service": "meshrelay.cli.service:service",
     "config": "meshrelay.cli.config:config",
 }

@@ -26,16 +26,25 @@ from meshrelay.words.times import stamp
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_TIMES = ("started", "now", "last_exchange", "last_contact", "settled_at")
+_TIMES = ("started", "now", "last_exchange", "last_contact", "settled_at", "tried", "last_found")
 _HINTS = {
     "unreachable": "see that it runs and is on the same network",
     "fault": "see that the right relay answers there, and that it is of the same version",
+}
+_RUNGS = {
+    "given": "Addresses given",
+    "mdns": "Calling out here",
+    "book": "Relays met before",
+    "told": "Named by others",
+    "sweep": "Sweep",
+    "inbound": "Came here",
 }
 _HOW = {
     "mdns": "found on this network",
     "given": "given",
     "book": "met before",
     "told": "named by another relay",
+    "sweep": "found by a sweep",
     "inbound": "came here",
 }
 
@@ -54,7 +63,8 @@ def peers(ctx: click.Context, as_json: bool) -> None:
     found = _status(session)
     words = session.words()
     if as_json:
-        print_json({"running": found["running"], "peers": [_timed(peer, words) for peer in found["peers"]]})
+        several = {name: [_timed(one, words) for one in found[name]] for name in ("peers", "rungs")}
+        print_json({"running": found["running"], **several})
         return
     if not found["running"]:
         note("No relay runs on this folder; these were met or given before.")
@@ -62,6 +72,10 @@ def peers(ctx: click.Context, as_json: bool) -> None:
         click.echo("\n".join(_peer_lines(peer, words)))
     if not found["peers"]:
         click.echo("No other relay is known yet. Those on the same network are found by themselves.")
+    for rung in found["rungs"]:
+        click.echo(_rung_line(rung, words))
+    if found["running"] and not any(peer["connected"] for peer in found["peers"]):
+        note("`meshrelay doctor` finds out why no other relay is in reach.")
 
 
 @peers.command()
@@ -142,7 +156,8 @@ def status(session: Session, as_json: bool) -> None:
     """
     found, words = _status(session), session.words()
     if as_json:
-        print_json({**_timed(found, words), "peers": [_timed(peer, words) for peer in found["peers"]]})
+        several = {name: [_timed(one, words) for one in found[name]] for name in ("peers", "rungs")}
+        print_json({**_timed(found, words), **several})
         return
     name = found["name"] or "A relay without a name yet"
     if not found["running"]:
@@ -228,13 +243,27 @@ def _peer_lines(peer: dict[str, Any], words: Words) -> list[str]:
     lines = [f"{peer['uri']}", f"  {peer['name'] + ': ' if peer['name'] else ''}{state}{met}{how}"]
     if peer["settled_at"]:
         lines.append(f"  has everything held here as of {words.moment(peer['settled_at'])}")
-    if peer["items_received"] or peer["items_sent"] or peer["refused"]:
+    if peer["items_received"] or peer["items_sent"] or peer["refused"] or peer["bytes_received"]:
         lines.append(
-            f"  {peer['items_received']} received, {peer['items_sent']} sent, {peer['refused']} refused since the start"
+            f"  since the start {peer['items_received']} received in {words.size(peer['bytes_received'])}, "
+            f"{peer['items_sent']} sent in {words.size(peer['bytes_sent'])}, {peer['refused']} refused"
         )
     if peer["error"]:
         lines.append(f"  {peer['error']}")
     return lines
+
+
+def _rung_line(rung: dict[str, Any], words: Words) -> str:
+    """Return how one way of finding relays has done, in a line."""
+    name = _RUNGS[rung["way"]]
+    if not rung["on"]:
+        return f"{name}: switched off"
+    if rung["way"] == "inbound":
+        return f"{name}: {rung['found'] or 'no'} {'relay' if rung['found'] == 1 else 'relays'}"
+    if rung["tried"] is None:
+        return f"{name}: nothing to try"
+    line = f"{name}: {rung['found'] or 'no'} found, last tried {words.ago(rung['tried'])}"
+    return f"{line}; {rung['trouble']}" if rung["trouble"] else line
 
 
 def _timed(entry: dict[str, Any], words: Words) -> dict[str, Any]:

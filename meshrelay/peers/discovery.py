@@ -16,15 +16,21 @@ import ipaddress
 import random
 import secrets
 import socket
+import struct
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import ifaddr
 from zeroconf import (  # type: ignore[attr-defined]  # the package hands these out without listing them
+    DNSAddress,
+    DNSIncoming,
     DNSOutgoing,
     DNSPointer,
     DNSQuestion,
+    DNSService,
+    DNSText,
     Error,
     IPVersion,
     RecordUpdate,
@@ -33,6 +39,7 @@ from zeroconf import (  # type: ignore[attr-defined]  # the package hands these 
 )
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
+from meshrelay.networks import Network
 from meshrelay.peers.ladder import Ladder, Way
 
 SERVICE_TYPE = "_meshrelay._tcp.local."
@@ -47,6 +54,9 @@ _RESOLVERS = 4
 _RESOLVE_WAIT = 1500  # milliseconds
 _ANSWERS_KNOWN = 24  # known answers in a question: it stays within one packet
 _ADDRESSES = 16  # addresses of one relay, ours or theirs
+
+_MDNS_PORT, _MDNS_V4, _MDNS_V6 = 5353, "224.0.0.251", "ff02::fb"  # RFC 6762, 3
+_DATAGRAMS = 4000  # of one call
 
 _LOOK = 2.0  # seconds between two looks at the interfaces
 _dice = random.SystemRandom()
@@ -173,6 +183,145 @@ class Discovery:
                 ask_at = loop.time() + self._interval * _dice.uniform(0.4, 0.6)
                 zeroconf.async_send(ear.question(within=self._interval * 0.75))
                 self._note(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What one call by multicast brought: on how many interfaces it was heard back here, and who else was heard.
+
+    `others` counts other devices that sent anything by multicast DNS, relays or not.
+    """
+
+    echoed: int
+    others: int
+    sightings: tuple[Sighting, ...]
+
+
+async def call(service_type: str, networks: Sequence[Network], *, seconds: float) -> Heard:
+    """Ask by multicast who is there, on every network, and listen; announces nothing and needs no running Discovery."""
+    own = {str(one.ip) for network in networks for one in network.addresses}
+    listener = _Listener(service_type, own)
+    question = DNSOutgoing(_FLAGS_QUERY)
+    question.add_question(DNSQuestion(service_type, _TYPE_PTR, _CLASS_IN))
+    (packet,) = question.packets()
+    loop = asyncio.get_running_loop()
+    transports: list[asyncio.DatagramTransport] = []
+    try:
+        for family in (socket.AF_INET, socket.AF_INET6):
+            with contextlib.suppress(OSError):
+                opened = _multicast_socket(family, networks)
+                transport, _ = await loop.create_datagram_endpoint(lambda: listener, sock=opened)
+                transports.append(transport)
+        for pause in (0.0, 0.5, 1.0):
+            await asyncio.sleep(min(pause, seconds))
+            for network in networks:
+                _send_on(network, packet, transports)
+        await asyncio.sleep(max(0.0, seconds - 1.5))
+    finally:
+        for transport in transports:
+            transport.close()
+    return Heard(len(listener.echoes), len(listener.others), tuple(listener.sightings.values()))
+
+
+def _multicast_socket(family: socket.AddressFamily, networks: Sequence[Network]) -> socket.socket:
+    """Open a socket that hears multicast DNS on these networks; raises OSError."""
+    opened = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "SO_REUSEPORT"):
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        opened.bind(("", _MDNS_PORT))
+        opened.setblocking(False)
+        for network in networks:
+            # A link that is down, or has no addresses of this family, is left out.
+            with contextlib.suppress(OSError):
+                if family == socket.AF_INET6:
+                    member = socket.inet_pton(family, _MDNS_V6) + struct.pack("@I", network.index)
+                    opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, member)
+                    continue
+                for address in network.v4:
+                    member = socket.inet_aton(_MDNS_V4) + address.packed
+                    opened.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
+    except OSError:
+        opened.close()
+        raise
+    return opened
+
+
+def _send_on(network: Network, packet: bytes, transports: Iterable[asyncio.DatagramTransport]) -> None:
+    for transport in transports:
+        plain = transport.get_extra_info("socket")
+        # What cannot be sent is not heard back, and that is what is reported.
+        with contextlib.suppress(OSError):
+            if plain.family == socket.AF_INET6:
+                plain.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, network.index)
+                transport.sendto(packet, (_MDNS_V6, _MDNS_PORT, 0, network.index))
+                continue
+            for address in network.v4:
+                plain.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, address.packed)
+                transport.sendto(packet, (_MDNS_V4, _MDNS_PORT))
+
+
+class _Listener(asyncio.DatagramProtocol):
+    """Takes datagrams of multicast DNS as they come; bounded, whoever sends them."""
+
+    def __init__(self, service_type: str, own: set[str]) -> None:
+        self.echoes: set[str] = set()
+        self.others: set[str] = set()
+        self.sightings: dict[str, Sighting] = {}
+        self._type = service_type
+        self._own = own
+        self._taken = 0
+
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        """Note who sent it, and the relays that it announces."""
+        self._taken += 1
+        if self._taken > _DATAGRAMS:
+            return
+        host = str(addr[0]).partition("%")[0]
+        if host in self._own:
+            self.echoes.add(host)
+        elif len(self.others) < _HEARD:
+            self.others.add(host)
+        scope = int(addr[3]) if len(addr) > 3 else 0
+        for sighting in _announced(data, self._type, scope):
+            if len(self.sightings) < _SIGHTINGS:
+                self.sightings.setdefault(sighting.instance, sighting)
+
+    def error_received(self, exc: Exception) -> None:
+        """Hear that something could not be sent; it is not heard back then."""
+
+
+def _announced(data: bytes, service_type: str, scope: int) -> list[Sighting]:
+    """Return the relays that one packet announces whole, as relays do."""
+    packet = DNSIncoming(data)
+    if not packet.is_response():
+        return []
+    records = packet.answers()  # none, where the packet is malformed
+    names = [one.alias for one in records if isinstance(one, DNSPointer) and one.name.lower() == service_type]
+    versions = {
+        one.name for one in records if isinstance(one, DNSText) and one.text == b"\x03v=" + _VERSION["v"].encode()
+    }
+    found = []
+    for service in (one for one in records if isinstance(one, DNSService) and one.name in names):
+        hosts = [
+            socket.inet_ntop(socket.AF_INET6 if len(one.address) == 16 else socket.AF_INET, one.address)
+            for one in records
+            if isinstance(one, DNSAddress) and one.name == service.server and len(one.address) in (4, 16)
+        ]
+        dialable = [
+            host for text in hosts if (host := _dialable(f"{text}%{scope}" if scope and _is_link_local(text) else text))
+        ]
+        if service.name in versions and service.port and dialable:
+            found.append(Sighting(service.name, service.port, tuple(dialable[:_ADDRESSES])))
+    return found
+
+
+def _is_link_local(text: str) -> bool:
+    address = ipaddress.ip_address(text)
+    return address.version == 6 and address.is_link_local
 
 
 class _Ear(RecordUpdateListener):

@@ -16,12 +16,15 @@ The law: no byte of HTTP goes to a relay other than the pinned one (docs/spec/ht
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import hashlib
 import ipaddress
+import logging
 import os
 import secrets
 import ssl
+import tempfile
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +52,8 @@ _NOT_BEFORE = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _NOT_AFTER = datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which the ssl module does not name
 
+
+log = logging.getLogger(__name__)
 
 LINK_FILE: Final = "link.pem"
 
@@ -205,9 +210,19 @@ class NetworkIdentities:
         identity = self._opened.get(mark)
         if identity is None:
             name = hashlib.sha256(b"meshrelay/1 network\0" + mark.encode()).hexdigest()[:16]
-            identity = self._opened[mark] = open_identity(self._folder / f"link-{name}.pem")
-            self._forget()
+            identity = self._opened[mark] = self._open_or_make_do(self._folder / f"link-{name}.pem")
         return identity
+
+    def _open_or_make_do(self, path: Path) -> LinkIdentity:
+        """Open or make a key; one that cannot be kept, on a full disk, holds until the relay stops."""
+        try:
+            found = open_identity(path)
+            self._forget()
+        except (OSError, Refusal) as error:
+            log.warning("a link key cannot be kept: %s; another is used until the relay stops", error)
+            with tempfile.TemporaryDirectory() as elsewhere:
+                return open_identity(Path(elsewhere) / LINK_FILE)
+        return found
 
     def _forget(self) -> None:
         """Let the keys of networks go that were not visited for longest."""
@@ -252,7 +267,8 @@ def open_identity(path: Path) -> LinkIdentity:
     """
     if not path.exists():
         _write_private(path, _new_pem())
-    path.touch()
+    with contextlib.suppress(OSError):  # on a disk that cannot be written to, nothing is forgotten either
+        path.touch()
     try:
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
         server = _context(ssl.PROTOCOL_TLS_SERVER, path)

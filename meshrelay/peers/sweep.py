@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import ipaddress
-from collections import Counter
+import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -28,13 +28,18 @@ _WIDTH: Final = 24
 
 
 class Knock(StrEnum):
-    """What came of a TCP connection to an address: somebody listens; somebody is there; no answer; nobody is there."""
+    """What came of a TCP connection to an address, the best first.
+
+    Somebody listens; somebody is there and does not; nobody answers; nobody has that address; no way leads there; no
+    address has that name.
+    """
 
     OPEN = "open"
     REFUSED = "refused"
     SILENT = "silent"
     NOBODY = "nobody"
     NO_ROUTE = "no route"
+    NAMELESS = "no such name"
 
 
 _NO_ROUTE: Final = frozenset({errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EINVAL, errno.ENODEV})
@@ -44,15 +49,10 @@ _SILENT: Final = frozenset({errno.ETIMEDOUT, errno.EPERM, errno.EACCES})
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Where somebody listens, and how many of the addresses did what."""
+    """Where somebody listens (HOST:PORT), and which addresses somebody has, listening or not."""
 
     open: tuple[str, ...]
-    counts: Counter[Knock]
-
-    @property
-    def present(self) -> int:
-        """How many addresses somebody has, listening or not."""
-        return self.counts[Knock.OPEN] + self.counts[Knock.REFUSED]
+    present: frozenset[str]
 
 
 async def knock(host: str, port: int, *, wait: float = WAIT) -> Knock:
@@ -64,6 +64,8 @@ async def knock(host: str, port: int, *, wait: float = WAIT) -> Knock:
         return Knock.SILENT
     except ConnectionRefusedError:
         return Knock.REFUSED
+    except socket.gaierror:
+        return Knock.NAMELESS
     except OSError as error:
         # Names that stand for several addresses come without a number.
         if error.errno in _NO_ROUTE:
@@ -93,12 +95,13 @@ async def sweep(hosts: Sequence[str], ports: Sequence[int]) -> Sweep:
     """Knock at every port of these hosts; takes their number divided by RATE, and WAIT, in seconds."""
     loop = asyncio.get_running_loop()
     begun = loop.time()
-    counts: Counter[Knock] = Counter()
+    present: set[str] = set()
     opened: list[str] = []
 
     async def one(host: str, port: int) -> None:
         answer = await knock(host, port)
-        counts[answer] += 1
+        if answer in (Knock.OPEN, Knock.REFUSED):
+            present.add(host)
         if answer is Knock.OPEN:
             opened.append(f"{host}:{port}")
 
@@ -106,4 +109,4 @@ async def sweep(hosts: Sequence[str], ports: Sequence[int]) -> Sweep:
         for place, (host, port) in enumerate((host, port) for host in hosts for port in ports):
             await asyncio.sleep(max(0.0, begun + place / RATE - loop.time()))
             tasks.create_task(one(host, port))
-    return Sweep(tuple(sorted(opened)), counts)
+    return Sweep(tuple(sorted(opened)), frozenset(present))

@@ -24,21 +24,27 @@ MAX_REQUEST: Final = 16 * 1024
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Desk:
-    """What the routes ask: how the relay is, and an exchange with another one."""
+    """What the routes ask: how the relay is, an exchange with another one, and what the doctor finds."""
 
     status: Callable[[], RelayStatus]
     sync: Callable[[str], Awaitable[Any]]
+    doctor: Callable[[bool], Awaitable[Any]]
 
 
 _DESK: Final = web.AppKey("desk", Desk)
 
 
 def make_desk(
-    *, token: str, status: Callable[[], RelayStatus], sync: Callable[[str], Awaitable[Any]]
+    *,
+    token: str,
+    status: Callable[[], RelayStatus],
+    sync: Callable[[str], Awaitable[Any]],
+    doctor: Callable[[bool], Awaitable[Any]],
 ) -> web.Application:
     """Put the operator's listener together; requests carry ``Authorization: Bearer TOKEN``.
 
-    `sync` exchanges with the relay at a URI and returns a dataclass that says what came of it.
+    `sync` exchanges with the relay at a URI, `doctor` tries all ways of finding relays, with or without a sweep; both
+    return a dataclass that says what came of it.
     """
     secret = f"Bearer {token}".encode()
 
@@ -51,7 +57,7 @@ def make_desk(
 
     rule = HostRule(names=frozenset({"localhost"}), loopback=True)
     app = web.Application(client_max_size=MAX_REQUEST, middlewares=[guard(rule, _explain), ask_token])
-    app[_DESK] = Desk(status, sync)
+    app[_DESK] = Desk(status, sync, doctor)
     app.on_response_prepare.append(add_headers)
     add_routes(
         app,
@@ -59,6 +65,7 @@ def make_desk(
             web.get("/api/v1/local/status", _get_status),
             web.get("/api/v1/local/peers", _get_peers),
             web.post("/api/v1/local/sync", _post_sync),
+            web.post("/api/v1/local/doctor", _post_doctor),
         ],
     )
     return app
@@ -76,11 +83,7 @@ async def _get_peers(request: web.Request) -> web.Response:
 
 async def _post_sync(request: web.Request) -> web.Response:
     """Exchange with the relay at ``{"uri": ...}`` now and answer what came of it; 504 when it cannot be reached."""
-    try:
-        asked = json.loads(await read_body(request, most=MAX_REQUEST))
-    except (ValueError, RecursionError) as error:
-        raise Refused(400, "the body is no JSON") from error
-    uri = asked.get("uri") if isinstance(asked, dict) else None
+    uri = (await _asked(request)).get("uri")
     if not isinstance(uri, str):
         raise Refused(400, "uri is missing")
     try:
@@ -92,6 +95,24 @@ async def _post_sync(request: web.Request) -> web.Response:
     except MeshrelayError as error:
         raise Refused(502, str(error)) from error
     return web.json_response(plain(report))
+
+
+async def _post_doctor(request: web.Request) -> web.Response:
+    """Try all ways of finding relays, with a sweep for ``{"sweep": true}``, and answer what was found."""
+    sweep = (await _asked(request)).get("sweep", False)
+    if not isinstance(sweep, bool):
+        raise Refused(400, "sweep is true or false")
+    return web.json_response(plain(await request.app[_DESK].doctor(sweep)))
+
+
+async def _asked(request: web.Request) -> dict[str, Any]:
+    try:
+        asked = json.loads(await read_body(request, most=MAX_REQUEST))
+    except (ValueError, RecursionError) as error:
+        raise Refused(400, "the body is no JSON") from error
+    if not isinstance(asked, dict):
+        raise Refused(400, "the body is no JSON object")
+    return asked
 
 
 async def _explain(request: web.Request, status: int, message: str) -> web.StreamResponse:

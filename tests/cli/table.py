@@ -57,7 +57,7 @@ ROWS = (
     # run starts a relay where none runs (as a process: it stays), and is told of the one that does.
     Row(
         "run --reader 127.0.0.1:0 --peers 127.0.0.1:0 --desk 127.0.0.1:0 --name Library --peer {peer} --no-discovery "
-        "--interface 127.0.0.1 --config {config} --passphrase-file {passphrase}",
+        "--sweep --interface 127.0.0.1 --config {config} --passphrase-file {passphrase}",
         "this computer only",
         beside=1,
     ),
@@ -241,6 +241,9 @@ ROWS = (
 )
 
 ELSEWHERE = {
+    # What asks a network needs one of its own.
+    "doctor --json": "../mesh/test_doctor.py::test_on_a_network_that_works_all_is_well",
+    "doctor --sweep": "../mesh/test_doctor.py::test_a_sweep_is_offered_and_finds_what_cannot_call_out",
     "demo": "test_relays.py::test_the_demonstration_shows_the_second_relay_s_page",
     "demo --keep --lan": "test_relays.py::test_a_demonstration_that_is_kept_ends_when_told_and_leaves_nothing",
     "wipe --yes-name": "test_upkeep.py::test_after_a_wipe_nothing_is_left",

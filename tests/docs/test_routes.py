@@ -55,10 +55,13 @@ def routes(relay: Relay, tmp_path: Path) -> set[str]:
     async def sync(uri: str) -> str:
         return uri
 
+    async def doctor(sweep: bool) -> bool:
+        return sweep
+
     reader = make_reader(
         relay=relay, clock=clock, read=at_once, write=at_once, settings=Settings(tmp_path), status=status
     )
-    desk = make_desk(token="token", status=status, sync=sync)
+    desk = make_desk(token="token", status=status, sync=sync, doctor=doctor)
     side = OurSide(relay, Index(relay.store.keys()[0]), clock=clock, read=at_once, write=at_once)
     peers = PeerServer(Answers(side, port=0), open_identity(tmp_path / "link.pem"))
     return {*answered(reader.app), *answered(desk), *answered(peers._runner.app)}

@@ -19,7 +19,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from meshrelay.local import KnownPeer, Local
+from meshrelay.peers.addressbook import PeerAddress
+
 T = TypeVar("T")
+
+# A sitecustomize.py: lets a process see another time than it is.
+_OTHER_CLOCK = """
+import os, time
+real, ahead = time.time, float(os.environ["LAB_AHEAD"])
+time.time = lambda: real() + ahead
+"""
 
 _numbers = itertools.count()
 
@@ -62,6 +72,8 @@ class Host:
     data: Path
     addresses: list[str] = field(default_factory=list)
     process: subprocess.Popen[bytes] | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+    on_close: list[Callable[[], object]] = field(default_factory=list)
     _agent: subprocess.Popen[str] | None = None
 
     def inside(self, *command: str) -> list[str]:
@@ -75,6 +87,24 @@ class Host:
     def nft(self, rules: str) -> None:
         """Load nftables rules in this namespace."""
         subprocess.run(self.inside("nft", "-f", "-"), input=rules.encode(), check=True)
+
+    def deaf(self) -> None:
+        """Drop multicast DNS, in and out."""
+        self.nft(
+            "table inet deaf { chain in { type filter hook input priority 0; udp dport 5353 drop; };\n"
+            "chain out { type filter hook output priority 0; udp dport 5353 drop; }; }"
+        )
+
+    def shut(self, port: int = 8443) -> None:
+        """Let calls to a TCP port vanish, as a firewall does."""
+        self.nft(f"table inet shut {{ chain in {{ type filter hook input priority 0; tcp dport {port} drop; }}; }}")
+
+    def ahead(self, seconds: float) -> None:
+        """Let what is started from now on see a clock that is ahead."""
+        folder = self.data.parent / f"{self.name}-clock"
+        folder.mkdir(exist_ok=True)
+        (folder / "sitecustomize.py").write_text(_OTHER_CLOCK)
+        self.environment |= {"PYTHONPATH": str(folder), "LAB_AHEAD": str(seconds)}
 
     def cut(self) -> None:
         """Drop everything that comes or goes, but on loopback."""
@@ -98,9 +128,16 @@ class Host:
     def meshrelay(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command beside the relay."""
         command = self.inside(sys.executable, "-m", "meshrelay", "--data", str(self.data), *words)
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        environment = {**os.environ, **self.environment}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
         assert not check or done.returncode == 0, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
+
+    def knows(self, uri: str) -> None:
+        """Write an address into this host's address book, as `peers add` does."""
+        local = Local.open(self.data / "local.db")
+        local.save_peer(KnownPeer(uri, PeerAddress.parse(uri).relay_id, "", "given", 0, kept=True))
+        local.close()
 
     def list_json(self, *words: str) -> list[dict[str, Any]]:
         """Return what `meshrelay list --json` prints."""
@@ -115,7 +152,8 @@ class Host:
         """Start the relay; see :meth:`ready`."""
         command = self.inside(sys.executable, "-m", "meshrelay", "--data", str(self.data), "run", *words)
         with (self.data.parent / f"{self.name}.log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            environment = {**os.environ, **self.environment}
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment)
 
     def ready(self) -> dict[str, Any] | None:
         """Return what DATA/run.json says once the relay that was started is up."""
@@ -171,6 +209,8 @@ class Host:
         if self._agent is not None:
             self._agent.kill()
             self._agent.communicate()
+        for work in self.on_close:
+            work()
 
 
 class Lab:
@@ -182,7 +222,7 @@ class Lab:
         self._stack = ExitStack()
         self._hosts: dict[str, Host] = {}
         self._links = itertools.count()
-        self._hub = self._namespace("hub")
+        self.hub_name = self._namespace("hub")
 
     def __enter__(self) -> Lab:
         return self
@@ -198,24 +238,44 @@ class Lab:
         self._hosts[name] = host
         return host
 
-    def bridge(self, hosts: Sequence[Host], *, network: str, default_route: bool = False) -> None:
-        """Join hosts by one network such as "10.77.0", numbered from .1 on."""
+    def bridge(
+        self,
+        hosts: Sequence[Host],
+        *,
+        network: str,
+        default_route: bool = False,
+        apart: Sequence[Host] = (),
+        router: Host | None = None,
+    ) -> str:
+        """Join hosts by one network such as "10.77.0", numbered from .1 on; return the bridge, which is in the hub.
+
+        Those that are kept `apart` reach only those that are not; `router`, one of the hosts, leads out. Without a
+        `network` there are no addresses but what IPv6 makes by itself.
+        """
         bridge = f"br{next(self._links)}"
-        subprocess.run(["ip", "-n", self._hub, "link", "add", bridge, "type", "bridge"], check=True)
-        subprocess.run(["ip", "-n", self._hub, "link", "set", bridge, "up"], check=True)
+        self.hub("link", "add", bridge, "type", "bridge")
+        self.hub("link", "set", bridge, "up")
         for number, host in enumerate(hosts, 1):
             link = next(self._links)
             inner, outer = f"eth{link}", f"p{link}"
-            subprocess.run(
-                ["ip", "-n", self._hub, "link", "add", outer, "type", "veth", "peer", inner, "netns", host.namespace],
-                check=True,
-            )
-            subprocess.run(["ip", "-n", self._hub, "link", "set", outer, "master", bridge, "up"], check=True)
-            host.ip("addr", "add", f"{network}.{number}/24", "dev", inner)
+            self.hub("link", "add", outer, "type", "veth", "peer", inner, "netns", host.namespace)
+            self.hub("link", "set", outer, "master", bridge, "up")
+            if host in apart:
+                self.hub("link", "set", outer, "type", "bridge_slave", "isolated", "on")
             host.ip("link", "set", inner, "up")
+            if not network:
+                continue
+            host.ip("addr", "add", f"{network}.{number}/24", "dev", inner)
             if default_route:
                 host.ip("route", "add", "default", "via", f"{network}.254")
+            elif router is not None and host is not router:
+                host.ip("route", "add", "default", "via", f"{network}.{hosts.index(router) + 1}")
             host.addresses.append(f"{network}.{number}")
+        return bridge
+
+    def hub(self, *words: str) -> None:
+        """Run `ip` where the bridges are."""
+        subprocess.run(["ip", "-n", self.hub_name, *words], check=True)
 
     def _namespace(self, name: str) -> str:
         namespace = f"{self._prefix}-{name}"

@@ -246,6 +246,15 @@ async def test_hosts_are_dialled_on_one_network_at_a_time(tmp_path: Path) -> Non
     assert (own.relay_id, hosts) == (identities.main.relay_id, ("relay.example",))
 
 
+async def test_a_key_that_cannot_be_kept_holds_until_the_relay_stops(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    identities = NetworkIdentities(tmp_path / "link.pem" / "a file is no folder", look=Roaming(HOME))
+    (tmp_path / "link.pem").touch()
+    assert await ids(identities, "192.168.1.7") == await ids(identities, "192.168.1.7")
+    assert "cannot be kept" in caplog.text
+
+
 def test_only_the_networks_visited_last_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link_module, "_KEPT", 2)
     for number in range(1, 4):

@@ -34,9 +34,13 @@ async def sync(uri: str) -> Any:
             return Report(3, b"\xff", PeerFault("it broke the protocol"))
 
 
+async def doctor(sweep: bool) -> Any:
+    return Report(int(sweep), b"", PeerFault("none"))
+
+
 @pytest.fixture
 async def desk() -> AsyncIterator[Client]:
-    async with browsing(make_desk(token="let-me-in", status=lambda: STATUS, sync=sync)) as client:
+    async with browsing(make_desk(token="let-me-in", status=lambda: STATUS, sync=sync, doctor=doctor)) as client:
         yield client
 
 
@@ -82,3 +86,12 @@ async def test_only_names_of_this_computer_are_answered(host: str, desk: Client)
     assert (await desk.get("/api/v1/local/status", headers=headers)).status == 421
     headers = TOKEN | {"Host": f"localhost:{desk.port}"}
     assert (await desk.get("/api/v1/local/status", headers=headers)).status == 200
+
+
+async def test_the_doctor_is_asked_with_a_sweep_or_without(desk: Client) -> None:
+    for asked, received in (({}, 0), ({"sweep": False}, 0), ({"sweep": True}, 1)):
+        answer = await desk.post("/api/v1/local/doctor", json=asked, headers=TOKEN)
+        assert (await answer.json())["received"] == received
+    wrongs: list[Any] = [[], {"sweep": 1}, "sweep"]
+    for wrong in wrongs:
+        assert (await desk.post("/api/v1/local/doctor", json=wrong, headers=TOKEN)).status == 400
