@@ -21,6 +21,16 @@ def memory() -> int:
         return 0
 
 
+def descriptors() -> int:
+    """Return how many files and connections this process may have open; 1,024 where it cannot be asked."""
+    try:
+        import resource
+    except ImportError:  # on Windows
+        return 1024
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft if soft != resource.RLIM_INFINITY else 1 << 20
+
+
 def clock_is_synchronised() -> bool:
     """Tell whether the kernel says that its clock is disciplined (adjtimex(2)); False where it cannot be asked."""
     if sys.platform != "linux":

@@ -33,12 +33,13 @@ from meshrelay import folder, networks
 from meshrelay.core.clock import Clock, Evidence, tell
 from meshrelay.core.envelope import ItemClass
 from meshrelay.doctor import Case, Report, examine
+from meshrelay.door import Door, Limits
 from meshrelay.errors import Refusal, StoreDamaged, StoreFull, StoreUnusable, WrongUsage
 from meshrelay.folder import Running
 from meshrelay.index import Index
 from meshrelay.keyring import Keyring, from_file
 from meshrelay.local import Local
-from meshrelay.machine import clock_is_synchronised
+from meshrelay.machine import clock_is_synchronised, descriptors
 from meshrelay.networks import Network
 from meshrelay.peers.addressbook import PeerAddress
 from meshrelay.peers.answers import Answers
@@ -47,7 +48,7 @@ from meshrelay.peers.discovery import SERVICE_TYPE, Discovery
 from meshrelay.peers.exchange import ExchangeReport
 from meshrelay.peers.ladder import Ladder, Way
 from meshrelay.peers.link import open_identities
-from meshrelay.peers.server import PeerServer
+from meshrelay.peers.server import MOST_CONNECTIONS, PeerServer
 from meshrelay.peers.side import OurSide
 from meshrelay.peers.spread import Spread
 from meshrelay.peers.sweep import sweep, targets
@@ -83,6 +84,15 @@ ROOM_LOOK_EVERY = 10.0
 """Seconds between two looks whether there is room; commands that publish find what is kept spare."""
 FULL_LOOK_EVERY = 1.0
 READER_THREADS = 2
+READERS, READERS_EACH, READERS_RATE, READERS_ASK = 2000, 256, (200.0, 1000.0), (300.0, 3000.0)
+"""Connections of readers at a time and from one address; how many one address may open in a second, and at once; and
+how many requests it may make."""
+OPERATORS = 64
+"""Connections to the operator's listener at a time."""
+OWN_FILES = 256
+"""Descriptors that this process needs for itself."""
+BACKLOG = 4096
+"""Connections that the system keeps until they are let in: a flood must not crowd out the others before they are."""
 SEARCH_CHUNK = 100
 """Items fed to the search index in one go; between two goes what others want written comes first."""
 PORTS_TRIED = 20
@@ -310,7 +320,7 @@ class Node:
             )
         side = OurSide(self.relay, self.index, clock=self.clock, read=self.read, write=self.write)
         answers = Answers(side, port=self._peer_listener.port)
-        server = PeerServer(answers, self.identities)
+        server = PeerServer(answers, self.identities, most=_share(MOST_CONNECTIONS, 4))
         self.spread = Spread(
             side,
             answers,
@@ -332,8 +342,10 @@ class Node:
         self._tell_pages = reader.changed
         await server.start(self._peer_listener.sockets)
         self._stack.push_async_callback(server.stop)
-        await self._serve(reader.app, self._reader_listener)
-        await self._serve(desk, self._desk_listener)
+        await self._serve(
+            reader.app, self._reader_listener, Limits(_share(READERS, 2), READERS_EACH, READERS_RATE, READERS_ASK)
+        )
+        await self._serve(desk, self._desk_listener, Limits(_share(OPERATORS, 8), OPERATORS, READERS_RATE, READERS_ASK))
         # Ended last to first: who tells others of changes ends before those who hear of them.
         self._run("spread", self.spread.run())
         if discovery is not None:
@@ -346,12 +358,16 @@ class Node:
         self._run("networks", self._watch_networks(discovery))
         self._run("watch", self._watch())
 
-    async def _serve(self, app: web.Application, listener: Listener) -> None:
+    async def _serve(self, app: web.Application, listener: Listener, limits: Limits) -> None:
+        door = Door(limits)
+        app.middlewares.insert(0, door.middleware)
         runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=1.0, **SERVER_OPTIONS)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
-        for one in listener.sockets:
-            await web.SockSite(runner, one).start()
+        if runner.server is None:
+            raise RuntimeError("a server that was set up serves")
+        door.start(listener.sockets, runner.server)
+        self._stack.push_async_callback(door.stop)
 
     def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Keep a task until the relay stops; one that ends by an error is a bug, and is said loudly."""
@@ -411,7 +427,7 @@ class Node:
         moment, wall = self._loop.time(), self._time()
         before: frozenset[Network] | None = None
         while True:
-            await self.identities.settle()
+            await self.identities.settle(patient=True)
             here = frozenset(one for one in networks.look() if not one.is_loopback)
             changed = before is not None and bool(here - before)
             await asyncio.sleep(NETWORK_LOOK_EVERY)
@@ -657,12 +673,17 @@ def _listen_one(family: socket.AddressFamily, address: str, port: int) -> socket
         if family == socket.AF_INET6:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         one.bind((address, port))
-        one.listen(512)
+        one.listen(BACKLOG)
         one.setblocking(False)
     except OSError:
         one.close()
         raise
     return one
+
+
+def _share(wanted: int, part: int) -> int:
+    """Return how many connections a listener may have: what is `wanted`, or one `part` of the descriptors there are."""
+    return max(16, min(wanted, (descriptors() - OWN_FILES) // part))
 
 
 def host_of(place: str) -> str:

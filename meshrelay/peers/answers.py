@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from meshrelay.core import reconcile
+from meshrelay.door import Budget, source_of
 from meshrelay.errors import InvalidMessage, Refusal
 from meshrelay.peers import wire
 from meshrelay.peers.addressbook import PeerAddress
@@ -23,7 +24,6 @@ from meshrelay.peers.side import OurSide
 log = logging.getLogger(__name__)
 
 _VISITS = 256
-_SOURCES = 4096
 _HASHED = (100e6, 400e6)  # bytes a second for reconciliation, and at once
 _GIVEN = (4_000.0, 20_000.0)  # items a second, and at once
 
@@ -68,35 +68,6 @@ class Route:
     content_type: str = ""
     in_part: bool = False
     """Whether a body that was cut off is worth something."""
-
-
-class Budget:
-    """Token buckets by source: `rate` a second, at most `burst` at once."""
-
-    def __init__(self, rate: float, burst: float) -> None:
-        self._rate = rate
-        self._burst = burst
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def take(self, source: str, amount: float, *, moment: float) -> bool:
-        """Take from the bucket of a source; False when there is not enough in it. A full one covers any amount."""
-        left, then = self._left.pop(source, (self._burst, moment))
-        left = min(self._burst, left + (moment - then) * self._rate)
-        allowed = left >= min(amount, self._burst)
-        self._left[source] = (left - amount if allowed else left, moment)
-        if len(self._left) > _SOURCES:
-            self._left.popitem(last=False)
-        return allowed
-
-
-def source_of(host: str) -> str:
-    """Return what limits are counted by: the IPv4 address, or the /64 of an IPv6 one."""
-    address = ipaddress.ip_address(host)
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))
-    return str(address)
 
 
 def network_of(host: str) -> str | None:

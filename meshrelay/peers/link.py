@@ -75,7 +75,7 @@ class Identities(Protocol):
         """Who this relay is on the network that leads out, or else on the first there is."""
         ...
 
-    async def settle(self) -> None:
+    async def settle(self, *, patient: bool = False) -> None:
         """Take note of the networks there are: to be called at the start, and now and then."""
         ...
 
@@ -106,7 +106,7 @@ class LinkIdentity:
         """Itself."""
         return self
 
-    async def settle(self) -> None:
+    async def settle(self, *, patient: bool = False) -> None:
         """Do nothing: no network makes a difference."""
 
     def at(self, address: str) -> LinkIdentity:
@@ -144,14 +144,15 @@ class NetworkIdentities:
         self._look()
         return self._open(self._mark(self._networks[0]) if self._networks else LOOPBACK)
 
-    async def settle(self) -> None:
+    async def settle(self, *, patient: bool = False) -> None:
         """Take note of the networks there are, giving the routers of new ones a third of a second to answer.
 
-        To be called at the start, and now and then, so that a change is seen before somebody dials.
+        To be called at the start, and now and then, so that a change is seen before somebody dials. If `patient`, those
+        that have no router yet are given the same time to get one, for an address comes before the way out.
         """
         for _ in range(_CALLS):
-            new = [one for one in self._look_now() if self._key(one) not in self._marks]
-            if not networks.call_routers(new):
+            new = [one for one in self._look_now() if not one.is_loopback and self._key(one) not in self._marks]
+            if not networks.call_routers(new) and not (patient and any(one.router is None for one in new)):
                 break
             await asyncio.sleep(_CALL_WAIT)
         self._look(at_once=True)

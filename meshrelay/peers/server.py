@@ -18,21 +18,23 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from meshrelay.core import reconcile
+from meshrelay.door import Door, Limits
 from meshrelay.errors import PeerFault
 from meshrelay.peers import wire
-from meshrelay.peers.answers import Answers, Asked, Budget, Reply, source_of
+from meshrelay.peers.answers import Answers, Asked, Reply
 from meshrelay.peers.link import Identities, relay_id_of
 
 log = logging.getLogger(__name__)
 _library_log = logging.getLogger(f"{__name__}.library")
 
-_CONNECTIONS = 200
+MOST_CONNECTIONS = 200
 _CONNECTIONS_EACH = 32  # from one source; several relays may stand behind one address
 _HANDSHAKE = 10.0  # seconds for TLS
 _IDLE = 5.0  # seconds between requests, and for the head of one
 _BODY_FIRST = 10.0  # seconds for a body before the slowest rate counts
 _BODY_RATE = 4096  # bytes a second: the slowest sender that is waited for
 _EXCHANGE = 120.0  # seconds for one request and its reply
+_ASKED = (200.0, 2000.0)  # requests a second, and at once
 _DIALLED = (50.0, 200.0)  # connections a second, and at once: a handshake costs some milliseconds
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -53,14 +55,14 @@ _library_log.addFilter(_Discreet())
 class PeerServer:
     """Carries other relays' requests to `answers`: `start(sockets)`, `stop()`."""
 
-    def __init__(self, answers: Answers, identities: Identities) -> None:
+    def __init__(self, answers: Answers, identities: Identities, *, most: int = MOST_CONNECTIONS) -> None:
         self._answers = answers
-        self._identities = identities
-        self._dialled = Budget(*_DIALLED)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._shaking: list[str] = []
+        self._door = Door(
+            # A TLS handshake takes memory before any protocol is asked, so they are counted before it.
+            Limits(most, _CONNECTIONS_EACH, _DIALLED, _ASKED, handshake=_HANDSHAKE),
+            tls=lambda here: identities.at(here).server,
+        )
         self._callers: WeakKeyDictionary[asyncio.Transport, bytes] = WeakKeyDictionary()
-        self._open: dict[asyncio.BaseTransport, str] = {}
         self._runner = web.AppRunner(
             self._application(),
             access_log=None,
@@ -75,68 +77,19 @@ class PeerServer:
     async def start(self, sockets: Sequence[socket.socket]) -> None:
         """Serve on these listening sockets, which stay the caller's."""
         await self._runner.setup()
-        for listener in sockets:
-            listener.setblocking(False)
-            self._spawn(self._accept(listener))
+        if self._runner.server is None:
+            raise RuntimeError("a server that was set up serves")
+        self._door.start(sockets, self._runner.server)
 
     async def stop(self) -> None:
         """Stop accepting, let requests under way end, and close what is open."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._door.stop()
         await self._runner.cleanup()
 
     @property
     def open_connections(self) -> int:
         """How many connections are open, or shaking hands."""
-        self._open = {transport: origin for transport, origin in self._open.items() if not transport.is_closing()}
-        return len(self._open) + len(self._shaking)
-
-    # Connections are accepted here and not by the loop: a TLS handshake takes memory before any protocol is asked.
-
-    async def _accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                connection, peer = await loop.sock_accept(listener)
-            except OSError as error:
-                log.warning("cannot accept a connection: %s", error)
-                await asyncio.sleep(0.2)
-                continue
-            source = source_of(peer[0])
-            if self._has_room(source) and self._dialled.take(source, 1, moment=loop.time()):
-                self._shaking.append(source)
-                self._spawn(self._shake_hands(connection, source))
-            else:
-                connection.close()
-
-    def _has_room(self, source: str) -> bool:
-        if self.open_connections >= _CONNECTIONS:
-            return False
-        return [*self._open.values(), *self._shaking].count(source) < _CONNECTIONS_EACH
-
-    async def _shake_hands(self, connection: socket.socket, source: str) -> None:
-        server = self._runner.server
-        try:
-            if server is None:
-                return
-            transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
-                server,
-                connection,
-                ssl=self._identities.at(connection.getsockname()[0]).server,
-                ssl_handshake_timeout=_HANDSHAKE,
-                ssl_shutdown_timeout=1.0,
-            )
-            self._open[transport] = source
-        except OSError as error:
-            log.debug("a TLS handshake failed: %s", error)
-        finally:
-            self._shaking.remove(source)
-
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        return self._door.count
 
     # Requests
 
@@ -151,7 +104,7 @@ class PeerServer:
     async def _guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Check who asks, turn what is malformed into a 4xx, and see the reply on its way in bounded time."""
         try:
-            async with asyncio.timeout(_EXCHANGE):
+            async with asyncio.timeout(_EXCHANGE), self._door.asking(request.transport):
                 response = await self._checked(request, handler)
                 await response.prepare(request)
                 await response.write_eof()
@@ -164,6 +117,8 @@ class PeerServer:
             return _refusal(400, "the connection was cut")
 
     async def _checked(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        if not self._door.may_ask(request.transport):
+            return _refusal(429, "too much for now")
         try:
             self._relay_id(request)  # whoever has none is refused
             if "Content-Encoding" in request.headers:

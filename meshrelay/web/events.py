@@ -19,6 +19,7 @@ from aiohttp import web
 from aiohttp_sse import EventSourceResponse, sse_response
 
 from meshrelay.core.envelope import Kind
+from meshrelay.door import source_of
 from meshrelay.relay import Relay
 from meshrelay.web.pages import KEPT, SERVICES
 from meshrelay.web.security import Refused
@@ -77,7 +78,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     cursor = request.query.get("since", "")
     loop = asyncio.get_running_loop()
     end = loop.time() + _LIFE_SECONDS
-    with streams.place(request.remote or ""):
+    with streams.place(source_of(request.remote or "::")):
         async with sse_response(request, ping_interval=_PING_SECONDS, send_timeout=_SEND_SECONDS) as answer:
             gone = asyncio.ensure_future(answer.wait())
             with streams.listed(answer):

@@ -25,6 +25,14 @@ from meshrelay.peers.addressbook import PeerAddress
 T = TypeVar("T")
 
 # A sitecustomize.py: lets a process see another time than it is.
+_CAPTURE = """
+import socket, sys
+listener = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(3))
+listener.bind((sys.argv[1], 0))
+with open(sys.argv[2], "wb", buffering=0) as file:
+    while True:
+        file.write(listener.recv(1 << 17))
+"""
 _OTHER_CLOCK = """
 import os, time
 real, ahead = time.time, float(os.environ["LAB_AHEAD"])
@@ -71,6 +79,8 @@ class Host:
     namespace: str
     data: Path
     addresses: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    """Its interfaces, oldest first."""
     process: subprocess.Popen[bytes] | None = None
     environment: dict[str, str] = field(default_factory=dict)
     on_close: list[Callable[[], object]] = field(default_factory=list)
@@ -222,6 +232,8 @@ class Lab:
         self._stack = ExitStack()
         self._hosts: dict[str, Host] = {}
         self._links = itertools.count()
+        self.ports: dict[str, str] = {}
+        """The other end of every link, in the hub."""
         self.hub_name = self._namespace("hub")
 
     def __enter__(self) -> Lab:
@@ -260,6 +272,8 @@ class Lab:
             inner, outer = f"eth{link}", f"p{link}"
             self.hub("link", "add", outer, "type", "veth", "peer", inner, "netns", host.namespace)
             self.hub("link", "set", outer, "master", bridge, "up")
+            host.links.append(inner)
+            self.ports[inner] = outer
             if host in apart:
                 self.hub("link", "set", outer, "type", "bridge_slave", "isolated", "on")
             host.ip("link", "set", inner, "up")
@@ -272,6 +286,16 @@ class Lab:
                 host.ip("route", "add", "default", "via", f"{network}.{hosts.index(router) + 1}")
             host.addresses.append(f"{network}.{number}")
         return bridge
+
+    def capture(self, link: str) -> Path:
+        """Write every frame that crosses a link into a file, until the lab is closed."""
+        path = self._folder / f"{link}.frames"
+        words = [sys.executable, "-c", _CAPTURE, self.ports[link], str(path)]
+        process = subprocess.Popen(["ip", "netns", "exec", self.hub_name, *words])
+        self._stack.callback(process.wait)
+        self._stack.callback(process.kill)
+        until("the capture has begun", 10, path.exists)
+        return path
 
     def hub(self, *words: str) -> None:
         """Run `ip` where the bridges are."""
@@ -291,7 +315,7 @@ def start_all(hosts: Sequence[Host], *words: str) -> float:
     for host in hosts:
         host.start("--name", host.name, *words)
     for host in hosts:
-        until(f"{host.name} is ready", 30, host.ready)
+        until(f"{host.name} is ready", 90, host.ready)
     return time.monotonic() - begun
 
 

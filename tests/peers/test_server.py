@@ -16,9 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from meshrelay.core.reconcile import MAX_REQUEST, Keys, Reconciliation
-from meshrelay.peers import answers, link, wire
+from meshrelay.peers import link, wire
 from meshrelay.peers.addressbook import PeerAddress
-from meshrelay.peers.answers import Budget, source_of
 from meshrelay.peers.link import LinkIdentity, open_identity
 from tests.peers.stations import Station, bulletin, bulletins
 
@@ -346,28 +345,3 @@ async def test_relays_are_named_only_to_those_on_the_same_network(
     station.answers.share([near, far, PeerAddress("fe80::1%eth0", 8443), PeerAddress("clinic.lan", 8443)])
     async with caller.get(url(station, "peers")) as response:
         assert wire.unpack_places(await response.read()) == ["127.0.0.9:8443"]
-
-
-def test_a_bucket_fills_up_again_and_never_beyond_its_burst() -> None:
-    budget = Budget(rate=10, burst=100)
-    assert budget.take("a", 100, moment=0)
-    assert not budget.take("a", 1, moment=0)
-    assert budget.take("b", 100, moment=0)
-    assert not budget.take("a", 100, moment=9)
-    assert budget.take("a", 100, moment=10)
-    assert budget.take("a", 1000, moment=1000)  # a full bucket covers any amount, and owes the rest
-    assert not budget.take("a", 1, moment=1001)
-
-
-def test_buckets_are_bounded_in_number() -> None:
-    budget = Budget(rate=1, burst=1)
-    for number in range(3 * answers._SOURCES):
-        budget.take(str(number), 1, moment=0)
-    assert len(budget._left) == answers._SOURCES
-
-
-def test_sources_are_counted_by_address_or_by_ipv6_network() -> None:
-    assert source_of("192.168.1.7") == "192.168.1.7"
-    assert source_of("::ffff:192.168.1.7") == "192.168.1.7"
-    assert source_of("2001:db8:1:2::7") == source_of("2001:db8:1:2:ffff::") == "2001:db8:1:2::/64"
-    assert source_of("fe80::1%eth0") == "fe80::/64"
