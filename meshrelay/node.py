@@ -46,13 +46,14 @@ from meshrelay.peers.answers import Answers
 from meshrelay.peers.client import Link
 from meshrelay.peers.discovery import SERVICE_TYPE, Discovery
 from meshrelay.peers.exchange import ExchangeReport
+from meshrelay.peers.faults import Fault
 from meshrelay.peers.ladder import Ladder, Way
 from meshrelay.peers.link import open_identities
 from meshrelay.peers.server import MOST_CONNECTIONS, PeerServer
 from meshrelay.peers.side import OurSide
 from meshrelay.peers.spread import Spread
 from meshrelay.peers.sweep import sweep, targets
-from meshrelay.relay import MOST_KEPT_BACK, Relay, RelayStatus
+from meshrelay.relay import MOST_KEPT_BACK, PeerStatus, Relay, RelayStatus
 from meshrelay.settings import DESK_PORT, PEERS_PORT, READER_PORT, Settings, save, split_address
 from meshrelay.store import Change, Store
 from meshrelay.web.desk import make_desk
@@ -149,7 +150,7 @@ class Node:
 
     def status(self) -> RelayStatus:
         """Return what this relay says of itself."""
-        peers = self.spread.status()
+        peers = self._with_visits(self.spread.status())
         contacts = [peer.last_contact for peer in peers if peer.last_contact is not None]
         return RelayStatus(
             name=self.settings.name,
@@ -167,6 +168,33 @@ class Node:
                 for place in self._peer_listener.places()
             ),
         )
+
+    def _with_visits(self, peers: tuple[PeerStatus, ...]) -> tuple[PeerStatus, ...]:
+        """Add to what is known of other relays what they did when they came here, faults above all."""
+        faulty = {one.relay_id: (one, left) for one, left in self.answers.faulty()}
+        found = []
+        for peer in peers:
+            traffic = self.answers.traffic(peer.relay_id or b"")
+            fault, left = faulty.pop(peer.relay_id or b"", (None, 0))
+            found.append(
+                dataclasses.replace(
+                    peer,
+                    bytes_sent=peer.bytes_sent + traffic.sent,
+                    bytes_received=peer.bytes_received + traffic.received,
+                    refused=peer.refused + traffic.refused,
+                    error=_blamed(fault, left) if fault is not None else peer.error,
+                )
+            )
+        strangers = [
+            PeerStatus(
+                str(PeerAddress(one.host, PEERS_PORT, one.relay_id)),
+                one.relay_id,
+                how="inbound",
+                error=_blamed(one, left),
+            )
+            for one, left in faulty.values()
+        ]
+        return (*found, *strangers)
 
     def reader_addresses(self) -> tuple[str, ...]:
         """Return the addresses under which readers find the pages now; they change with the networks."""
@@ -319,7 +347,7 @@ class Node:
                 ladder=self.ladder,
             )
         side = OurSide(self.relay, self.index, clock=self.clock, read=self.read, write=self.write)
-        answers = Answers(side, port=self._peer_listener.port)
+        self.answers = answers = Answers(side, port=self._peer_listener.port)
         server = PeerServer(answers, self.identities, most=_share(MOST_CONNECTIONS, 4))
         self.spread = Spread(
             side,
@@ -679,6 +707,13 @@ def _listen_one(family: socket.AddressFamily, address: str, port: int) -> socket
         one.close()
         raise
     return one
+
+
+def _blamed(fault: Fault, left: int) -> str:
+    """Return what a relay did wrong when it came here, and for how many seconds it is not heard."""
+    times = f"{fault.count} times" if fault.count > 1 else "once"
+    barred = f"; it is not heard for {left} s" if left else ""
+    return f"came here and broke the protocol {times}, last by {fault.why}{barred}"
 
 
 def _share(wanted: int, part: int) -> int:

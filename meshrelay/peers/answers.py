@@ -16,10 +16,12 @@ from dataclasses import dataclass
 
 from meshrelay.core import reconcile
 from meshrelay.door import Budget, source_of
-from meshrelay.errors import InvalidMessage, Refusal
+from meshrelay.errors import InvalidMessage, Reason, Refusal
 from meshrelay.peers import wire
 from meshrelay.peers.addressbook import PeerAddress
+from meshrelay.peers.faults import Fault, Faults
 from meshrelay.peers.side import OurSide
+from meshrelay.peers.wire import Answer
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,15 @@ class Visit:
     relay_id: bytes
     host: str
     port: int
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What one relay brought and took when it came here: bytes of bodies, and items of its that were refused."""
+
+    received: int = 0
+    sent: int = 0
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +111,36 @@ class Answers:
         self._heard: OrderedDict[bytes, float] = OrderedDict()
         self._hashed = Budget(*_HASHED)
         self._given = Budget(*_GIVEN)
+        self._traffic: OrderedDict[bytes, Traffic] = OrderedDict()
+        self._faults = Faults()
 
     async def answer(self, method: str, path: str, asked: Asked) -> Reply:
         """Answer a request for which there is a route."""
+        traffic = self._traffic_with(asked.caller)
+        traffic.received += len(asked.body)
         try:
-            return await self.routes[method, path].answer(asked)
+            reply = await self.routes[method, path].answer(asked)
+            traffic.sent += len(reply.body)
+            return reply
         except InvalidMessage as error:
+            self._blame(asked, str(error))
             return refusal(400, str(error))
         except Refusal as error:
             log.warning("a request of another relay cannot be answered: %s", error)
             return refusal(503, "not now")
+
+    def is_barred(self, relay_id: bytes, host: str) -> bool:
+        """Tell whether a relay that came is not heard now, for what it or its address did wrong."""
+        return self._faults.is_barred(relay_id, source_of(host), moment=_moment())
+
+    def faulty(self) -> tuple[tuple[Fault, int], ...]:
+        """Return what was done wrong here lately, with the seconds for which its relay is not heard yet."""
+        moment = _moment()
+        return tuple((one, max(0, round(one.until - moment))) for one in self._faults.lately(moment=moment))
+
+    def traffic(self, relay_id: bytes) -> Traffic:
+        """Return what crossed when a relay came here, since the start or since it was last forgotten."""
+        return self._traffic.get(relay_id, Traffic())
 
     async def visits(self) -> AsyncIterator[Visit]:
         """Yield the relays that say hello, for ever."""
@@ -157,6 +188,11 @@ class Answers:
         if not self._may(self._given, asked, len(items)):
             return refusal(429, "too much for now")
         taken = await self._side.receive(items, source=asked.caller)
+        self._traffic_with(asked.caller).refused += sum(one.answer in (Answer.DECLINED, Answer.BAD) for one in taken)
+        for one in taken:
+            # Kinds and versions that are unknown here are no fault of one that is newer.
+            if one.answer is Answer.BAD and not one.reason.startswith((Reason.KIND, Reason.VERSION)):
+                self._blame(asked, f"an item that is none: {one.reason}")
         return Reply(bytes(one.answer for one in taken))
 
     async def _offer(self, asked: Asked) -> Reply:
@@ -171,13 +207,27 @@ class Answers:
         return Reply(wire.pack_places(near[: wire.MAX_PLACES]), "text/plain")
 
     def _hear(self, relay_id: bytes) -> None:
-        self._heard[relay_id] = asyncio.get_running_loop().time()
+        self._heard[relay_id] = _moment()
         self._heard.move_to_end(relay_id)
         if len(self._heard) > _VISITS:
             self._heard.popitem(last=False)
 
     def _may(self, budget: Budget, asked: Asked, amount: float) -> bool:
-        return budget.take(source_of(asked.host), amount, moment=asyncio.get_running_loop().time())
+        return budget.take(source_of(asked.host), amount, moment=_moment())
+
+    def _blame(self, asked: Asked, why: str) -> None:
+        self._faults.note(asked.caller, asked.host, why, source=source_of(asked.host), moment=_moment())
+
+    def _traffic_with(self, relay_id: bytes) -> Traffic:
+        found = self._traffic.pop(relay_id, None) or Traffic()
+        self._traffic[relay_id] = found
+        if len(self._traffic) > _VISITS:
+            self._traffic.popitem(last=False)
+        return found
+
+
+def _moment() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def refusal(status: int, reason: str) -> Reply:

@@ -120,7 +120,11 @@ class PeerServer:
         if not self._door.may_ask(request.transport):
             return _refusal(429, "too much for now")
         try:
-            self._relay_id(request)  # whoever has none is refused
+            caller = self._relay_id(request)  # whoever has none is refused
+            if self._answers.is_barred(caller, _host(_transport(request))):
+                response = _refusal(403, "too many faults; come back later")
+                response.force_close()
+                return response
             if "Content-Encoding" in request.headers:
                 return _refusal(415, "bodies carry no content encoding")
             return await handler(request)

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
+import cbor2
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -345,3 +346,29 @@ async def test_relays_are_named_only_to_those_on_the_same_network(
     station.answers.share([near, far, PeerAddress("fe80::1%eth0", 8443), PeerAddress("clinic.lan", 8443)])
     async with caller.get(url(station, "peers")) as response:
         assert wire.unpack_places(await response.read()) == ["127.0.0.9:8443"]
+
+
+async def test_a_caller_that_goes_on_breaking_the_protocol_is_not_heard_for_a_while_and_named(
+    station: Station, caller: aiohttp.ClientSession, identity: LinkIdentity
+) -> None:
+    statuses = []
+    for _ in range(10):
+        async with caller.post(url(station, "hello"), data=b"nonsense") as response:
+            statuses.append(response.status)
+    assert statuses == [400] * 8 + [403] * 2
+    ((fault, left),) = station.answers.faulty()
+    assert (fault.relay_id, fault.host, fault.count) == (identity.relay_id, "127.0.0.1", 8)
+    assert 50 < left <= 60
+
+
+async def test_items_that_are_none_are_faults_of_who_brought_them_and_counted_with_its_bytes(
+    station: Station, caller: aiohttp.ClientSession, identity: LinkIdentity
+) -> None:
+    packed = wire.pack_items([cbor2.dumps("no item"), cbor2.dumps(["none", "either"])])
+    async with caller.put(url(station, "items"), data=packed, headers={"Content-Type": wire.BATCH}) as response:
+        assert response.status == 200
+    ((fault, left),) = station.answers.faulty()
+    assert (fault.count, left) == (2, 0)
+    assert "an item that is none" in fault.why
+    traffic = station.answers.traffic(identity.relay_id)
+    assert (traffic.received, traffic.sent, traffic.refused) == (len(packed), 2, 2)
