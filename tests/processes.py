@@ -120,6 +120,11 @@ class Process:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def command(self, *words: str) -> str:
+        """Run a command, and return what it prints."""
+        done = subprocess.run([sys.executable, "-m", "meshrelay", *words], capture_output=True, text=True, check=True)
+        return done.stdout
+
     def kill(self) -> None:
         """End it as a power cut would."""
         self.process.send_signal(signal.SIGKILL)

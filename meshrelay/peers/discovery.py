@@ -17,8 +17,9 @@ import random
 import secrets
 import socket
 import struct
+import sys
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +58,12 @@ _ADDRESSES = 16  # addresses of one relay, ours or theirs
 
 _MDNS_PORT, _MDNS_V4, _MDNS_V6 = 5353, "224.0.0.251", "ff02::fb"  # RFC 6762, 3
 _DATAGRAMS = 4000  # of one call
+
+_ALL_GROUPS = {
+    socket.AF_INET: (socket.IPPROTO_IP, 49),
+    socket.AF_INET6: (socket.IPPROTO_IPV6, 29),
+}
+"""IP_MULTICAST_ALL and IPV6_MULTICAST_ALL, which the socket module does not name."""
 
 _LOOK = 2.0  # seconds between two looks at the interfaces
 _dice = random.SystemRandom()
@@ -119,44 +126,47 @@ class Discovery:
 
     async def run(self) -> None:
         """Announce and listen until cancelled; then say goodbye. No network is no error: it waits for one."""
-        before: frozenset[_Interface] = frozenset()
-        token = ""
+        known: dict[int, tuple[frozenset[_Interface], str]] = {}
         while True:
+            self._again.clear()
             try:
                 interfaces = _interfaces(self._only)
-                # Another network is not told that this is the same relay; one more address is no other network.
-                token = token if before and before <= interfaces else secrets.token_hex(8)
-                before = interfaces
-                await self._on(interfaces, token)
+                if not interfaces:
+                    raise RuntimeError("there is no network interface with an address")
+                known = _named(interfaces, known)
+                async with asyncio.TaskGroup() as tasks:
+                    for here, token in known.values():
+                        tasks.create_task(self._on(here, token, interfaces))
             except* (OSError, RuntimeError, Error, TimeoutError) as group:
-                self._note(f"cannot listen for relays on this network: {group.exceptions[0]}")
+                self._note(f"cannot listen for relays on this network: {_first(group)}")
                 await asyncio.sleep(self._interval / 2)
 
-    async def _on(self, interfaces: frozenset[_Interface], token: str) -> None:
-        """Announce and listen on these interfaces until they are no longer the ones there are."""
-        if not interfaces:
-            raise RuntimeError("there is no network interface with an address")
+    async def _on(self, here: frozenset[_Interface], token: str, everywhere: frozenset[_Interface]) -> None:
+        """Announce and listen on one network, `here`, until the interfaces are no longer the ones there are.
+
+        Each network has sockets, a name and addresses of its own: nobody hears on one where else this relay is.
+        """
         info = AsyncServiceInfo(
             self._type,
             f"{token}.{self._type}",
             port=self._port,
             properties=_VERSION,
             server=f"{token}.local.",
-            parsed_addresses=sorted({interface.address for interface in interfaces})[:_ADDRESSES],
+            parsed_addresses=sorted({interface.address for interface in here})[:_ADDRESSES],
         )
         self._own.add(info.name)
-        self._again.clear()
-        zeroconf = AsyncZeroconf(interfaces=_sockets(interfaces))
+        zeroconf = AsyncZeroconf(interfaces=_sockets(here))
         try:
             ear = _Ear(zeroconf.zeroconf, self._type, self._own, self._sightings)
             await zeroconf.zeroconf.async_wait_for_start()
+            _hear_own_groups_only(zeroconf.zeroconf)
             zeroconf.zeroconf.async_add_listener(ear, DNSQuestion(self._type, _TYPE_PTR, _CLASS_IN))
             # The name is random: nobody else can have it, and probing for it would cost half a second.
             await zeroconf.async_register_service(info, cooperating_responders=True)
             self._note(None)
             async with asyncio.TaskGroup() as tasks:
                 helpers = [tasks.create_task(ear.resolve()) for _ in range(_RESOLVERS)]
-                await self._ask(zeroconf.zeroconf, ear, interfaces)
+                await self._ask(zeroconf.zeroconf, ear, everywhere)
                 for helper in helpers:
                     helper.cancel()
         finally:
@@ -441,6 +451,38 @@ def _dialable(text: str) -> str | None:
         return f"{bare}%{socket.if_indextoname(int(address.scope_id))}"
     except (OSError, OverflowError):
         return None
+
+
+def _named(
+    interfaces: frozenset[_Interface], known: Mapping[int, tuple[frozenset[_Interface], str]]
+) -> dict[int, tuple[frozenset[_Interface], str]]:
+    """Return the interfaces by network, each with a random name.
+
+    Another network is not told that this is the same relay; one more address is no other network.
+    """
+    found: dict[int, tuple[frozenset[_Interface], str]] = {}
+    for index in sorted({one.index for one in interfaces}):
+        here = frozenset(one for one in interfaces if one.index == index)
+        before, token = known.get(index, (frozenset(), ""))
+        found[index] = here, token if before and before <= here else secrets.token_hex(8)
+    return found
+
+
+def _hear_own_groups_only(zeroconf: Zeroconf) -> None:
+    """Keep out what comes by another network: Linux hands it to every socket that is bound to the port."""
+    if sys.platform != "linux":
+        return
+    for reader in zeroconf.engine.readers:
+        plain = reader.transport.get_extra_info("socket")
+        level, option = _ALL_GROUPS[plain.family]
+        with contextlib.suppress(OSError):  # an older kernel
+            plain.setsockopt(level, option, 0)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first error that is no group."""
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _interfaces(only: frozenset[str]) -> frozenset[_Interface]:

@@ -47,7 +47,7 @@ class Figures:
 
 async def attack(relay: Process, port: int, *, count: int, tls: bool) -> Figures:
     """Hold `count` slow connections to a port of the relay, and read pages beside them."""
-    before = _memory(relay)
+    before = memory(relay)
     peak = [before]
     pages: list[float] = []
     stays: list[float] = []
@@ -164,11 +164,11 @@ async def _read_pages(relay: Process, pages: list[float], done: asyncio.Event) -
 
 async def _weigh(relay: Process, peak: list[float], done: asyncio.Event) -> None:
     while not done.is_set():
-        peak.append(_memory(relay))
+        peak.append(memory(relay))
         await asyncio.sleep(0.2)
 
 
-def _memory(relay: Process) -> float:
+def memory(relay: Process) -> float:
     """Return the MB that a relay has in memory."""
     for line in Path(f"/proc/{relay.process.pid}/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmRSS:"):

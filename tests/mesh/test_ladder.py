@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from tests.mesh.test_namespaces import everywhere, wait_seconds
 
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(180)]
 
+_NAME = re.compile(rb"\x10([0-9a-f]{16})")
+"""A random name, as multicast DNS writes it behind its length."""
 YEARS = 5 * 365 * 86400
 
 
@@ -165,3 +169,18 @@ def test_a_relay_that_is_carried_around_has_another_id_behind_every_router(lab: 
     traveller.stop()
     start_all([traveller])
     assert own_id(traveller) == at_home
+
+
+def test_a_relay_on_two_networks_tells_neither_of_the_other(lab: Lab) -> None:
+    one, between, two = lab.host("one"), lab.host("between"), lab.host("two")
+    lab.bridge([one, between], network="10.72.1")
+    lab.bridge([between, two], network="10.72.2")
+    left, right = lab.capture(one.links[0]), lab.capture(two.links[0])
+    start_all([one, between, two])
+    until("both have met it", 10, lambda: (len(met(one)), len(met(two)), len(met(between))) == (1, 1, 2))
+    assert met(one) != met(two)
+    names = [set(_NAME.findall(frames.read_bytes())) for frames in (left, right)]
+    assert [len(found) for found in names] == [2, 2]
+    assert not names[0] & names[1]
+    assert socket.inet_aton("10.72.2.1") not in left.read_bytes()
+    assert socket.inet_aton("10.72.1.2") not in right.read_bytes()

@@ -14,6 +14,7 @@ from meshrelay.core.bulletin import Severity
 from meshrelay.local import KnownPeer
 from meshrelay.peers import spread as spread_module
 from meshrelay.peers import wire
+from meshrelay.peers.answers import Asked, Reply, Route
 from meshrelay.peers.client import Link
 from meshrelay.peers.discovery import Discovery
 from meshrelay.peers.link import open_identity
@@ -78,6 +79,31 @@ async def test_where_multicast_is_blocked_one_known_relay_names_the_others(stati
         async with a.in_touch(b, discovery=deaf) as spread:
             await until_connected(spread, 2)
             assert {one.how for one in spread.status()} == {"given", "told"}
+
+
+async def test_addresses_elsewhere_that_a_neighbour_names_are_not_dialled(stations: list[Station]) -> None:
+    a, b, _ = stations
+    dialled: list[str] = []
+
+    async def listen(host: str) -> asyncio.Server:
+        def called(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            dialled.append(host)
+            writer.close()
+
+        return await asyncio.start_server(called, host, 0)
+
+    async with await listen("127.0.0.7") as near, await listen("127.0.7.7") as far:
+        places = [f"{host}:{port}" for host, port in (one.sockets[0].getsockname() for one in (far, near))]
+
+        async def lie(asked: Asked) -> Reply:
+            return Reply(wire.pack_places([*places, "relay.example:1"]), "text/plain")
+
+        b.answers.routes["GET", "peers"] = Route(lie, 0)
+        deaf = Discovery(a.port, service_type=f"_mr-{secrets.token_hex(4)}._tcp.local.", interfaces=["127.0.0.1"])
+        async with asyncio.timeout(30), b.in_touch(), a.in_touch(b, discovery=deaf):
+            while "127.0.0.7" not in dialled:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    assert set(dialled) == {"127.0.0.7"}
 
 
 async def test_a_relay_that_does_not_look_for_others_asks_for_none(stations: list[Station]) -> None:
