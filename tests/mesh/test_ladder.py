@@ -111,7 +111,7 @@ def test_relays_started_before_the_link_meet_on_it_by_ipv6_alone_with_clocks_yea
     start_all([one, other])
     assert not met(one)
     lab.bridge([one, other], network="")
-    _, took = until("they have met", 20, lambda: len(met(one)) == len(met(other)) == 1)
+    _, took = until("they have met", 30, lambda: len(met(one)) == len(met(other)) == 1)
     print(f"met {took:.2f} s after the link was there")
     status = one.status()
     assert status is not None
@@ -177,7 +177,7 @@ def test_a_relay_on_two_networks_tells_neither_of_the_other(lab: Lab) -> None:
     lab.bridge([between, two], network="10.72.2")
     left, right = lab.capture(one.links[0]), lab.capture(two.links[0])
     start_all([one, between, two])
-    until("both have met it", 10, lambda: (len(met(one)), len(met(two)), len(met(between))) == (1, 1, 2))
+    until("both have met it", 30, lambda: (len(met(one)), len(met(two)), len(met(between))) == (1, 1, 2))
     assert met(one) != met(two)
     names = [set(_NAME.findall(frames.read_bytes())) for frames in (left, right)]
     assert [len(found) for found in names] == [2, 2]
