@@ -45,7 +45,7 @@ def view(
     organisations = [
         one for key in sorted(known) if (one := organisation(store, key, followed, coming=coming)) is not None
     ]
-    speakers = known.union(*(one.lent.keys() for one in organisations))
+    speakers = known.union(*(one.speakers | one.lent.keys() for one in organisations))
     return TrustView.of(
         anchors=anchors,
         own=own,
@@ -118,7 +118,7 @@ def surroundings(
             },
             place_in_day=store.place_in_day(row.held.header) if _is_counted(row.held.header, trust) else 1,
             attestations=tuple([reopen(data) for data in attestations.get(row.held.header.id, ())]),
-            unknown_words=store.attesting(row.held.header.id, but=voices, most=MOST_UNKNOWN_WORDS),
+            unknown_words=store.attesting(row.held.header.id, but=voices | trust.blocked, most=MOST_UNKNOWN_WORDS),
         )
         for row in rows
     }

@@ -18,58 +18,14 @@ from typing import Any
 
 from nacl import bindings
 
+from tests.vectors import statements
+from tests.vectors.cbor import Raw, enc, head, long_head, unsorted_map
+
 FOLDER = Path(__file__).parent / "items"
 SENT = 1_700_000_000
 DAY = 86_400
 L = 2**252 + 27742317777372353535851937790883648493
 P = 2**255 - 19
-
-
-# CBOR, by hand (RFC 8949); every function returns bytes, so that a flaw can be put anywhere.
-
-
-@dataclass(frozen=True)
-class Raw:
-    """Bytes that stand in the encoding as they are."""
-
-    data: bytes
-
-
-def head(major: int, argument: int) -> bytes:
-    if argument < 24:
-        return bytes([major << 5 | argument])
-    for info, width in ((24, 1), (25, 2), (26, 4), (27, 8)):
-        if argument < 1 << (8 * width):
-            return bytes([major << 5 | info]) + argument.to_bytes(width, "big")
-    raise ValueError(argument)
-
-
-def long_head(major: int, argument: int, width: int) -> bytes:
-    """Return a head that is longer than it has to be."""
-    return bytes([major << 5 | {1: 24, 2: 25, 4: 26, 8: 27}[width]]) + argument.to_bytes(width, "big")
-
-
-def enc(value: Any) -> bytes:
-    match value:
-        case Raw(data):
-            return data
-        case bool():
-            return b"\xf5" if value else b"\xf4"
-        case int():
-            return head(0, value) if value >= 0 else head(1, -1 - value)
-        case bytes():
-            return head(2, len(value)) + value
-        case str():
-            return head(3, len(value.encode())) + value.encode()
-        case list():
-            return head(4, len(value)) + b"".join(map(enc, value))
-        case dict():
-            return head(5, len(value)) + b"".join(k + v for k, v in sorted((enc(k), enc(v)) for k, v in value.items()))
-    raise TypeError(value)
-
-
-def unsorted_map(*entries: tuple[Any, Any]) -> bytes:
-    return head(5, len(entries)) + b"".join(enc(key) + enc(value) for key, value in entries)
 
 
 # COSE_Sign1, by hand (RFC 9052)
@@ -856,7 +812,7 @@ def signatures() -> Iterator[tuple[str, str, str, bytes]]:
 
 
 def vectors() -> Iterator[Vector]:
-    """Yield every vector."""
+    """Yield every vector; no two have one name."""
     for name, comment, value in good():
         payload = enc(value)
         yield Vector(f"ok-{name}", "ok", comment, envelope(payload), item_id(payload))
@@ -874,6 +830,14 @@ def vectors() -> Iterator[Vector]:
         yield Vector(f"{expect}-{name}", expect, comment, envelope(data))
     for name, expect, comment, data in (*envelopes(), *signatures()):
         yield Vector(f"{expect}-{name}", expect, comment, data)
+    for name, comment, data, item, author in statements.good():
+        yield Vector(f"ok-{name}", "ok", comment, data, item, author)
+    for name, expect, comment, value in statements.refused_together():
+        yield Vector(f"{expect}-{name}", expect, comment, statements.together(value))
+    for name, expect, comment, value in statements.refused_alone():
+        yield Vector(f"{expect}-{name}", expect, comment, statements.alone(value))
+    for name, expect, comment, data in statements.forged():
+        yield Vector(f"{expect}-together-{name}", expect, comment, data)
 
 
 def payload_of(data: bytes) -> bytes:

@@ -1,0 +1,159 @@
+"""Two relays that hold the same items tell the same, whatever the order in which they came and went.
+
+What each of them should tell is worked out by the core alone from the set of what it holds (tests/faults/judging.py):
+so nothing that is revoked, cancelled or superseded is told as live one step after the statement arrived, either.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from meshrelay.core.admission import sign
+from meshrelay.core.bulletin import Bulletin, Category, Chain, MsgType, Text
+from meshrelay.core.clock import Clock
+from meshrelay.core.envelope import SignedItem
+from meshrelay.core.keys import SigningKey
+from meshrelay.core.statements import Attestation, Branch, Fault, Revocation, Says, Scope
+from meshrelay.relay import Relay
+from tests.faults import judging
+from tests.organising import DAY, Org, key
+from tests.strategies import NOON
+from tests.test_verdict_vectors import open_relay, told
+
+FIELD, COLLEAGUE, NEIGHBOUR, THIEF = (key(name) for name in ("field", "colleague", "neighbour", "thief"))
+NOW = NOON + 3600
+
+
+def says(
+    author: SigningKey,
+    number: int,
+    *acts_on: bytes,
+    org: bytes | None = None,
+    msg_type: MsgType = MsgType.ALERT,
+    words: str = "Water",
+    category: Category = Category.SAFETY,
+) -> SignedItem:
+    body = Bulletin(
+        NOON + number,
+        NOON + DAY,
+        Chain(b"stream--", number),
+        (Text("en", "Notice", f"{words} {number}"),),
+        msg_type,
+        categories=(category,),
+        references=acts_on,
+        org=org,
+    )
+    return sign(body, author)
+
+
+def attests(author: SigningKey, number: int, target: bytes, what: Says, *, org: bytes | None = None) -> SignedItem:
+    fault = Fault.MOVED if what is Says.DISPUTE else None
+    return sign(Attestation(NOON + number, b"stream--", number, target, what, fault, org=org), author)
+
+
+def world() -> list[SignedItem]:
+    """Return what happens around a clinic: enough that every rule takes part."""
+    org = Org()
+    first = [says(FIELD, number, org=org.id) for number in (1, 2, 3)]
+    plain, theirs = says(NEIGHBOUR, 1), says(THIEF, 1, org=org.id)
+    fire = says(COLLEAGUE, 1, org=org.id, category=Category.FIRE)
+    update = says(COLLEAGUE, 2, first[0].id, org=org.id, msg_type=MsgType.UPDATE)
+    withdrawn = says(FIELD, 4, update.id, org=org.id, msg_type=MsgType.CANCEL)
+    rivals = [org.successor([*org.keys[:2], key("a")]), org.successor([THIEF, key("x")])]
+    items = [
+        *org.roots,
+        *first,
+        plain,
+        theirs,
+        fire,
+        update,
+        org.delegates(FIELD.public),
+        org.delegates(COLLEAGUE.public, scope=Scope(categories=(Category.SAFETY,), daily=2)),
+        withdrawn,
+        says(COLLEAGUE, 3, first[1].id, org=org.id, msg_type=MsgType.CANCEL),
+        says(THIEF, 2, first[2].id, org=org.id, msg_type=MsgType.CANCEL),
+        says(NEIGHBOUR, 2, plain.id, msg_type=MsgType.UPDATE),
+        says(NEIGHBOUR, 2, plain.id, msg_type=MsgType.UPDATE, words="A twin"),
+        org.revokes(COLLEAGUE.public, good=[update.id]),
+        org.revokes(FIELD.public, recovery=True, good=[first[0].id, first[2].id, withdrawn.id]),
+        sign(Revocation(NOON + 50, THIEF.public), THIEF),
+        attests(NEIGHBOUR, 7, first[0].id, Says.CONFIRM),
+        attests(THIEF, 8, first[0].id, Says.DISPUTE),
+        attests(COLLEAGUE, 9, plain.id, Says.DISPUTE, org=org.id),
+        *rivals,
+        org.chooses(rivals[0].id, rivals[1].id, recovery=True),
+    ]
+    twins = [item for item in items if item.author == NEIGHBOUR.public and item.header.seq == 2]
+    items.append(sign(Branch(NOON + 60, twins[0].id, (twins[1].id,)), NEIGHBOUR))
+    return items
+
+
+WORLD = world()
+BULLETINS = [item for item in WORLD if isinstance(item.body, Bulletin)]
+CHOICE = st.integers(0, len(WORLD) - 1)
+SCENE = {"anchors": {Org().id.hex(): "The clinic", NEIGHBOUR.public.hex(): "Next door"}, "now": NOW}
+
+
+class TwoRelays(RuleBasedStateMachine):
+    """Items come to either relay in any order; sometimes one is lost, as damage or want of room would have it."""
+
+    @initialize()
+    def open(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.relays = [
+            open_relay(Path(self.folder.name) / str(number), {**SCENE, "blocked": [], "followed": []})
+            for number in range(2)
+        ]
+        self.held: list[dict[bytes, SignedItem]] = [{}, {}]
+
+    @rule(relay=st.integers(0, 1), items=st.lists(CHOICE, min_size=1, max_size=6))
+    def some_come(self, relay: int, items: list[int]) -> None:
+        chosen = [WORLD[item] for item in items]
+        self.relays[relay].receive_many([item.data for item in chosen], now=NOW)
+        self.held[relay].update((item.id, item) for item in chosen)
+
+    @rule(relay=st.integers(0, 1), item=CHOICE)
+    def one_is_lost(self, relay: int, item: int) -> None:
+        self.relays[relay].store.remove([WORLD[item].id])
+        self.relays[relay].refresh()
+        self.held[relay].pop(WORLD[item].id, None)
+
+    @invariant()
+    def each_tells_what_follows_from_what_it_holds(self) -> None:
+        for relay, held in zip(self.relays, self.held, strict=True):
+            tells_what_follows(relay, list(held.values()))
+
+    def teardown(self) -> None:
+        for relay in (0, 1):
+            rest = [item for item in WORLD if item.id not in self.held[relay]]
+            self.relays[relay].receive_many([item.data for item in rest], now=NOW)
+        here, there = (
+            {item.id: told(relay.bulletin(item.id, Clock(NOW)).verdict) for item in BULLETINS} for relay in self.relays
+        )
+        assert here == there
+        for relay in self.relays:
+            relay.close()
+        self.folder.cleanup()
+
+
+def tells_what_follows(relay: Relay, held: list[SignedItem]) -> None:
+    trust = judging.view({**SCENE, "blocked": [], "followed": []}, held)
+    for item in held:
+        if isinstance(item.body, Bulletin):
+            assert told(relay.bulletin(item.id, Clock(NOW)).verdict) == judging.told(item, held, trust, NOW)
+
+
+TestTwoRelays = TwoRelays.TestCase
+TestTwoRelays.settings = settings(max_examples=12, stateful_step_count=12, deadline=None)
+
+
+def test_everything_together_tells_a_whole_story() -> None:
+    trust = judging.view({**SCENE, "blocked": [], "followed": []}, WORLD)
+    found = [judging.told(item, WORLD, trust, NOW) for item in BULLETINS]
+    assert {one["author"] for one in found} >= {"delegated", "revoked", "anchored", "forked"}
+    assert {one["standing"] for one in found} >= {"live", "superseded", "cancelled"}
