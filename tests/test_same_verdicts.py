@@ -129,9 +129,8 @@ class TwoRelays(RuleBasedStateMachine):
             tells_what_follows(relay, list(held.values()))
 
     def teardown(self) -> None:
-        for relay in (0, 1):
-            rest = [item for item in WORLD if item.id not in self.held[relay]]
-            self.relays[relay].receive_many([item.data for item in rest], now=NOW)
+        for relay, held in zip(self.relays, self.held, strict=True):
+            relay.receive_many([item.data for item in WORLD if item.id not in held], now=NOW)
         here, there = (
             {item.id: told(relay.bulletin(item.id, Clock(NOW)).verdict) for item in BULLETINS} for relay in self.relays
         )

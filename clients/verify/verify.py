@@ -19,7 +19,12 @@ MAX_ITEM = 65_536
 PREFIX = bytes.fromhex("d2845826a201270458 20".replace(" ", ""))
 CARRY = b"\x71meshrelay carry 1"
 MARK = b"\x44\xfeMR\n"
-KINDS = ("bulletin", "revocation")
+TOGETHER = bytes.fromhex("d8628440a0")
+SIGNER = bytes.fromhex("835826a2012704 5820".replace(" ", ""))
+SIGNER_SIZE = len(SIGNER) + 32 + 1 + 2 + 64
+ALONE_KINDS = ("bulletin", "revocation", "successor", "branch", "attestation")
+TOGETHER_KINDS = ("root", "delegation", "revocation", "branch")
+ROOT, PREDECESSOR, RECOVERY = 1, 2, 4
 
 # The points of order 1, 2, 4 and 8 by their y coordinate. Nobody holds such a key, and a signature under it can be
 # made by anybody: the library below takes them, so they are refused here (docs/spec/item.md, "The signature").
@@ -115,6 +120,11 @@ def check(data: bytes) -> tuple[bytes, bytes, dict[int, Any]]:
     """Return the id, the author and the payload of an item; raise BadItemError if it is none."""
     if len(data) > MAX_ITEM:
         bad("size: more than 65,536 bytes")
+    return check_together(data) if data.startswith(TOGETHER) else check_alone(data)
+
+
+def check_alone(data: bytes) -> tuple[bytes, bytes, dict[int, Any]]:
+    """Check what one key signed."""
     payload_at = len(PREFIX) + 33
     if not data.startswith(PREFIX) or data[payload_at - 1 : payload_at] != b"\xa0" or data[-66:-64] != b"\x58\x40":
         bad("envelope: not the one form")
@@ -125,6 +135,49 @@ def check(data: bytes) -> tuple[bytes, bytes, dict[int, Any]]:
     )
     if payload is None:
         bad("envelope: the payload is not one byte string that fills the message")
+    verify(data, author, payload)
+    return item_id(PREFIX[4:] + author, payload), author, read_payload(payload, ALONE_KINDS)
+
+
+def check_together(data: bytes) -> tuple[bytes, bytes, dict[int, Any]]:
+    """Check what several keys signed together: one signature of each that it lists, and as many as it says it takes."""
+    at = len(TOGETHER)
+    major, size, start = read_head(data, at) if len(data) > at else (7, 0, at)
+    payload = data[start : start + size]
+    if major != 2 or not payload or encode_bytes(payload) != data[at : start + size]:
+        bad("envelope: the payload is not one byte string")
+    rest = data[start + size :]
+    major, count, end = read_head(rest, 0) if rest else (7, 0, 0)
+    signers = [rest[end + n * SIGNER_SIZE : end + (n + 1) * SIGNER_SIZE] for n in range(count if count <= 40 else 0)]
+    if major != 4 or not signers or len(rest) != end + count * SIGNER_SIZE:
+        bad("envelope: not a list of 1 to 40 signatures")
+    keys = [one[len(SIGNER) : len(SIGNER) + 32] for one in signers]
+    for one, key in zip(signers, keys, strict=True):
+        if one[:-64] != SIGNER + key + b"\xa0\x58\x40":
+            bad("envelope: a signature of another form")
+    if sorted(set(keys)) != keys:
+        bad("envelope: the keys that sign do not ascend")
+    for one, key in zip(signers, keys, strict=True):
+        # One signature at a time, so that the library cannot be content with another.
+        verify(TOGETHER + encode_bytes(payload) + b"\x81" + one, key, payload)
+    body = read_payload(payload, TOGETHER_KINDS)
+    listed = body.get(8)
+    if not isinstance(listed, list) or not all(isinstance(one, list) and len(one) == 2 for one in listed):
+        bad("field: no list of signers")
+    if [key for key, _ in listed] != keys:
+        bad("signature: the keys that sign are not those that it lists")
+    if not all(isinstance(roles, int) and 1 <= roles <= 7 for _, roles in listed):
+        bad("field: a role that there is not")
+    holding = {role: [key for key, roles in listed if roles & role] for role in (PREDECESSOR, ROOT, RECOVERY)}
+    thresholds = ((ROOT, 12), (PREDECESSOR, 16)) if body[0] == "root" else ((ROOT, 14),)
+    for role, field in thresholds:
+        if isinstance(needed := body.get(field, 0), int) and len(holding[role]) < needed:
+            bad("signature: fewer sign than it takes")
+    return item_id(b"", payload), min(next(filter(None, holding.values()))), body
+
+
+def verify(data: bytes, author: bytes, payload: bytes) -> None:
+    """Let the library verify that `author` signed `payload`, after looking at the key."""
     number = int.from_bytes(author, "little")
     if number % 2**255 % P in SMALL_ORDER or number % 2**255 >= P:
         bad("signature: not a key that somebody can hold")
@@ -135,25 +188,44 @@ def check(data: bytes) -> tuple[bytes, bytes, dict[int, Any]]:
         bad(f"signature: {error}")
     if signed != payload:
         bad("signature: covers something else")
+
+
+def read_payload(payload: bytes, kinds: tuple[str, ...]) -> dict[int, Any]:
+    """Return the map that a payload is, of one of these kinds."""
     body, end = read_value(payload, 0)
     if end != len(payload):
         bad("encoding: bytes after the end")
     if not isinstance(body, dict):
         bad("field: the payload is not a map")
-    if body.get(0) not in KINDS:
+    if body.get(0) not in {*ALONE_KINDS, *TOGETHER_KINDS}:
         bad("kind: not known")
     if body.get(1) is True or body.get(1) != 1:
         bad("version: not known")
-    protected = PREFIX[4:] + author
+    if body[0] not in kinds:
+        bad("kind: not one that is signed like this")
+    return body
+
+
+def item_id(protected: bytes, payload: bytes) -> bytes:
+    """Return the id of an item."""
     label = encode_bytes(b"meshrelay/1 id", 3)
-    item = hashlib.sha256(b"\x83" + label + encode_bytes(protected) + encode_bytes(payload)).digest()
-    return item, author, body
+    return hashlib.sha256(b"\x83" + label + encode_bytes(protected) + encode_bytes(payload)).digest()
+
+
+SAYS = {
+    "revocation": "revocation: a key counts no more",
+    "root": "root: these keys are an organisation",
+    "delegation": "delegation: an organisation lends its name to a key",
+    "successor": "successor: another key comes after this one",
+    "branch": "branch: which of several items counts",
+    "attestation": "attestation: what somebody knows of a bulletin",
+}
 
 
 def said(body: dict[int, Any]) -> str:
     """Return in a few words what an item says."""
-    if body[0] == "revocation":
-        return "revocation: this key counts no more"
+    if body[0] != "bulletin":
+        return SAYS[body[0]]
     texts = body.get(23)
     lines = [
         f"[{language}] {text.get(1) or text.get(0)}"

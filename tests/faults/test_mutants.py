@@ -278,7 +278,7 @@ MUTANTS = [
 
 def status(folder: Path) -> int:
     """Judge the vectors by the package in `folder`: 0 when all end as they say, 9 when one does not."""
-    command = [sys.executable, "-P", JUDGE, make.FOLDER, make_verdicts.FOLDER]
+    command = [sys.executable, "-P", str(JUDGE), str(make.FOLDER), str(make_verdicts.FOLDER)]
     return subprocess.run(command, cwd=folder, env={"PYTHONPATH": str(folder)}, check=False, timeout=50).returncode
 
 
