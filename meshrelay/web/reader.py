@@ -134,11 +134,9 @@ async def bulletin(request: web.Request) -> web.Response:
     """Show everything known about one bulletin; a unique beginning of its id will do."""
     services, page = request.config_dict[SERVICES], page_for(request)
     one, before, cursor = await services.read(_whole, services.relay, request.match_info["id"], services.clock())
-    values = {
-        "it": whole(one, page, before=before),
-        "cursor": cursor,
-        "state": f"{one.verdict.standing} {one.verdict.author}",
-    }
+    it = whole(one, page, before=before)
+    state = (one.verdict.standing, one.verdict.author, "disputed" if getattr(it.card, "disputed", None) else "")
+    values = {"it": it, "cursor": cursor, "state": " ".join(state)}
     return answer(request, render(request, "bulletin.html", page, values))
 
 

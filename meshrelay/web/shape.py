@@ -27,7 +27,7 @@ _MOST_POINTS: Final = 600
 _METRES_PER_DEGREE: Final = 111_195.0
 _COARSE: Final = 0.6
 """Degrees: where less than this is in sight, outlines that are 2 km exact would mislead."""
-_AROUND: Final = (6.0, 14.0, 40.0)
+_AROUND: Final = (12.0, 30.0)
 """Degrees from top to bottom of the second drawing; the first that has any line in it is taken."""
 _FINEST: Final = 1.2
 """Points nearer to each other than this many units are drawn as one."""

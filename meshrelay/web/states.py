@@ -26,7 +26,7 @@ def warnings(services: Services, clock: Clock, words: Words) -> list[str]:
     elif clock.behind > AGREEMENT:
         found.append(words["clock-behind"])
     last = status.last_exchange or status.started
-    if not status.in_touch and clock.now - last > _SILENT_SECONDS:
+    if not status.in_touch and clock.machine - last > _SILENT_SECONDS:
         found.append(words["alone"])
     if services.relay.room.full:
         found.append(words["full"])

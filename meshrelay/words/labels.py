@@ -75,6 +75,7 @@ LABELS: Final = {
     "also-written-in": mark("Also written in"),
     "behind": mark("Who is behind it"),
     "not-right": mark("A signature shows who stands behind the words. It cannot show that they are right."),
+    "others": mark("What others say"),
     "changed": mark("How it changed"),
     "this-text": mark("This text."),
     "take": mark("Take it with you"),

@@ -5,6 +5,7 @@ What is in it: one bulletin of each sort that pages tell apart, the most importa
 
 from __future__ import annotations
 
+from meshrelay.core.admission import sign
 from meshrelay.core.bulletin import (
     Area,
     Category,
@@ -21,7 +22,9 @@ from meshrelay.core.bulletin import (
     Urgency,
 )
 from meshrelay.core.envelope import SignedItem
-from meshrelay.core.trust import How
+from meshrelay.core.statements import Attestation, Fault, Says
+from meshrelay.core.trust import Anchor, How
+from tests.organising import DAY, Org
 from tests.web.sample import HOUR, NOW, Author, Place
 
 STATION = Area(
@@ -155,11 +158,15 @@ WATER = (
 
 def set_up(place: Place) -> dict[str, SignedItem]:
     """Fill a relay; return its bulletins by short names."""
-    rescue, works, legal, school, stranger = (Author(number) for number in (31, 32, 33, 34, 35))
+    rescue, works, legal, school, stranger, clinic = (Author(number) for number in range(31, 37))
     place.anchor(rescue, "Lailak Valley Rescue")
-    place.anchor(works, "Bozkanat Waterworks", How.KEY)
+    waterworks = Org("waterworks", sent=NOW - 30 * DAY)
+    lent = waterworks.delegates(works.key.public, start=NOW - 10 * DAY, end=NOW + 16 * DAY, title="shift B")
+    place.relay.local.add_anchor(Anchor(waterworks.id, "Bozkanat Waterworks", NOW - 17 * DAY, How.DIGITS))
+    place.put(*waterworks.roots, lent)
     place.anchor(legal, "Bozkanat Legal Aid Desk")
     place.anchor(school, "Old Mill School", How.KEY)
+    place.anchor(clinic, "North Bank Clinic")
     first = rescue.sign(
         Text("en", "Armed violence", "Shots heard at the station"),
         severity=Severity.EXTREME,
@@ -188,6 +195,7 @@ def set_up(place: Place) -> dict[str, SignedItem]:
             urgency=Urgency.EXPECTED,
             certainty=Certainty.LIKELY,
             areas=(NORTH_BANK,),
+            org=waterworks.id,
             sent=NOW - 4 * HOUR,
             life=26 * HOUR,
         ),
@@ -222,8 +230,9 @@ def set_up(place: Place) -> dict[str, SignedItem]:
             areas=(PROVINCE,),
             sent=NOW - 5 * HOUR,
             origin=Origin(OriginKind.REPORT),
+            org=waterworks.id,
         ),
-        "trucks": works.sign(Text("en", "Water", "Water trucks on Clay Hill"), sent=NOW - 30 * HOUR),
+        "trucks": works.sign(Text("en", "Water", "Water trucks on Clay Hill"), sent=NOW - 30 * HOUR, org=waterworks.id),
         "bridge": rescue.sign(Text("en", "Road", "Mill Street bridge closed"), severity=Severity.MODERATE),
         "rumour": stranger.sign(
             Text("en", "Banks", "Bank machines work tomorrow from 9", "Everybody says so.", sender_name="City News 24"),
@@ -254,5 +263,16 @@ def set_up(place: Place) -> dict[str, SignedItem]:
         sent=NOW - 1200,
     )
     place.put(*found.values(), received=NOW - 12 * 60)
+    for author, says, fault, note in (
+        (legal, Says.CONFIRM, None, "two of us came from there"),
+        (school, Says.CONFIRM, None, ""),
+        (clinic, Says.DISPUTE, Fault.MOVED, "quiet at the Mill Street end since 13:50"),
+        *[(Author(number), Says.CONFIRM, None, "") for number in range(90, 99)],
+    ):
+        author.seq += 1
+        stream = bytes([author.number]) * 8
+        body = Attestation(NOW - 20 * 60, stream, author.seq, found["shots"].id, says, fault, note)
+        place.put(sign(body, author.key))
+    place.relay.refresh()
     place.relay.store.index_backlog(len(found))
     return found

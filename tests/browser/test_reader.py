@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from meshrelay.core.bulletin import Severity
-from meshrelay.words import PAGE_LANGUAGES
 from tests.web.sample import NOW, Author, Place, fill, text
-from tests.web.test_pages import HOSTILE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -37,14 +35,11 @@ def opened(browser: Browser, **options: object) -> Iterator[tuple[Page, list[str
     context.close()
 
 
-@pytest.mark.parametrize("language", PAGE_LANGUAGES)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_wider_than_a_small_phone(
-    language: str, scheme: str, browser: Browser, serve: Serve, place: Place
-) -> None:
+@pytest.mark.parametrize("language", ["en", "my", "ar"])
+def test_nothing_is_wider_than_a_small_phone(language: str, browser: Browser, serve: Serve, place: Place) -> None:
     found = fill(place)
     place.put(Author(12).sign(text("W" * 300, sender_name="M" * 300, instruction="x" * 500), severity=Severity.SEVERE))
-    with serve(place) as site, opened(browser, color_scheme=scheme) as (page, seen):
+    with serve(place) as site, opened(browser) as (page, seen):
         for path in ("", f"b/{found['update'].id.hex()}", "about", "search?q=water"):
             page.goto(f"{site.url}{path}{'&' if '?' in path else '?'}lang={language}")
             page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
@@ -134,33 +129,3 @@ def test_every_target_is_large_enough_for_a_thumb(browser: Browser, serve: Serve
             " one.getClientRects().length && one.getBoundingClientRect().height < 24).map(one => one.textContent)"
         )
         assert small == []
-
-
-def test_accessibility_rules_hold(browser: Browser, serve: Serve, place: Place) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    found = fill(place)
-    with serve(place) as site, opened(browser, bypass_csp=True) as (page, _):
-        for path in ("", "?lang=fa", f"b/{found['update'].id.hex()}", "about", "search?q=water"):
-            page.goto(site.url + path)
-            violations = axe.run(page).response["violations"]
-            assert [(one["id"], one["nodes"][0]["html"]) for one in violations] == [], path
-
-
-@pytest.mark.parametrize("nasty", HOSTILE)
-def test_a_hostile_text_does_nothing_in_a_browser(nasty: str, browser: Browser, serve: Serve, place: Place) -> None:
-    author = Author(6)
-    place.anchor(author, nasty)
-    item = author.sign(
-        text(nasty, event=nasty, description=nasty, instruction=nasty, sender_name=nasty, web=nasty, contact=nasty),
-        severity=Severity.EXTREME,
-    )
-    place.put(item)
-    with serve(place) as site, opened(browser) as (page, seen):
-        for path in ("", f"b/{item.id.hex()}", "about"):
-            page.goto(site.url + path)
-            page.locator("body").click(position={"x": 5, "y": 5})
-        assert [one for one in seen if not one.startswith(site.url)] == []
-        assert (
-            page.evaluate("document.querySelectorAll('main script, main img, main [onload], main [onerror]').length")
-            == 0
-        )

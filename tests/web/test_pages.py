@@ -347,6 +347,14 @@ async def test_the_first_view_fits_into_fourteen_kilobytes(client: Client, place
     assert total <= 14 * 1024
 
 
+def test_the_one_script_has_at_most_five_kilobytes_and_asks_nobody_else() -> None:
+    scripts = list((ROOT / "meshrelay" / "web" / "static").glob("*.js"))
+    assert [path.name for path in scripts] == ["live.js"]
+    code = scripts[0].read_text(encoding="utf-8")
+    assert len(code.encode()) <= 5000
+    assert "http" not in code
+
+
 async def test_what_a_page_shows_follows_a_change_at_once(place: Place) -> None:
     reader = place.reader()
     async with browsing(reader.app) as client:

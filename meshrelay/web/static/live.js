@@ -1,5 +1,5 @@
 /* Says on an open page that something has come or changed, or that the relay is out of reach; keeps "41 min ago" true;
-   says hours as this phone does; turns a wall display's pages. Pages are whole without it, nothing is kept. */
+   says hours as the phone does; turns a wall display. Pages are whole without it, nothing is kept. */
 "use strict";
 (() => {
   const live = document.getElementById("live");
@@ -10,13 +10,13 @@
   const here = location.pathname + location.search;
   const two = (number) => String(number).padStart(2, "0");
 
-  /* "a|b#010": which sentence a number takes */
+  /* "a|b#010": the sentence for a number */
   const count = (table, number) => {
     const [said, which] = table.split("#");
     return said.split("|")[which ? which[number] : 0].replace("{n}", digits(number));
   };
 
-  /* Only the relay says what time it is: the page may be an old copy, and the phone's clock wrong. */
+  /* Only the relay says what time it is: the page may be old, the phone's clock wrong. */
   let ahead;
   const ago = () => {
     if (ahead === undefined) return;
@@ -32,7 +32,7 @@
     }
   };
 
-  /* All hours, or none: where a day would be another one, words such as "today" would no longer fit. */
+  /* All hours, or none: where a day would be another, "today" would no longer fit. */
   const zone = () => {
     const hours = all("time:not(.ago)").filter((one) => one.textContent.includes(":"));
     const at = (one) => new Date(one.dateTime);
@@ -82,11 +82,12 @@
     if (!words.id) return told.new ? say(told.new < 100 ? count(words.fresh, told.new) : words.many, words.new) : clear();
     return fetch("/api/v1/bulletins/" + words.id)
       .then((answer) => (answer.ok ? answer.json() : { verdict: {} }))
-      .then((one) => (one.verdict.status + " " + one.verdict.author === words.state ? clear() : say(words.changed, here)))
+      .then(({ verdict: { status, author, disputed } }) =>
+        status + " " + author + (disputed ? " disputed" : " ") === words.state ? clear() : say(words.changed, here))
       .catch(() => 0);
   };
 
-  let lost = 0;
+  let lost = 0, wait = 2000;
   const open = () => {
     const source = new EventSource("/api/v1/events?since=" + encodeURIComponent(words.since));
     source.addEventListener("news", (event) => {
@@ -99,7 +100,7 @@
     });
     source.onerror = () => {
       if (!lost) lost = setTimeout(() => say(words.lost), 8000);
-      if (source.readyState === EventSource.CLOSED) setTimeout(open, 60000);
+      if (source.readyState === EventSource.CLOSED) setTimeout(open, (wait = Math.min(wait * 2, 60000)));
     };
     addEventListener("pagehide", () => source.close(), { once: true });
   };
