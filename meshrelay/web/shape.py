@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -31,6 +32,9 @@ _AROUND: Final = (12.0, 30.0)
 """Degrees from top to bottom of the second drawing; the first that has any line in it is taken."""
 _FINEST: Final = 1.2
 """Points nearer to each other than this many units are drawn as one."""
+
+_KEPT: Final = 64
+"""Drawings that are kept."""
 
 Ring = Sequence[Sequence[float]]
 
@@ -77,6 +81,15 @@ class _View:
 
 def draw(areas: Sequence[Area], words: Words) -> Map | None:
     """Return the drawing of these areas, or None when they have no shapes."""
+    drawn = _draw(tuple(areas))
+    if drawn is None:
+        return None
+    return replace(drawn[0], scale=words.distance(drawn[1]))
+
+
+@lru_cache(maxsize=_KEPT)
+def _draw(areas: tuple[Area, ...]) -> tuple[Map, int] | None:
+    """Return the drawing without words, and how many metres its bar is long; drawn once for all languages."""
     rings: list[Ring] = [ring for area in areas for ring in rings_of(area)]
     if not rings:
         return None
@@ -95,14 +108,15 @@ def draw(areas: Sequence[Area], words: Words) -> Map | None:
     view = _View(lon, lat, width / 2, HEIGHT / 2, _unit(wide, high, width))
     step = max(1, math.ceil(sum(map(len, rings)) / _MOST_POINTS))
     metres = _nice(width / 4 / view.unit * _METRES_PER_DEGREE)
-    return Map(
+    drawn = Map(
         paths=tuple(_ring(ring[::step] if len(ring) > 8 else ring, view) for ring in rings),
         coasts=coasts,
         borders=borders,
         locator=locator,
         bar=round(metres / _METRES_PER_DEGREE * view.unit),
-        scale=words.distance(metres),
+        scale="",
     )
+    return drawn, metres
 
 
 def _unit(wide: float, high: float, width: int) -> float:
@@ -126,6 +140,8 @@ def _outlines(view: _View, left: float, right: float) -> tuple[str, str]:
     found: dict[bool, list[str]] = {True: [], False: []}
     for turn in (-360, 0, 360):
         west, east = (view.lon - reach_lon - turn) * STEPS, (view.lon + reach_lon - turn) * STEPS
+        if east < -180 * STEPS or west > 180 * STEPS:
+            continue
         for line in outlines():
             if line.east < west or line.west > east or line.north < south or line.south > north:
                 continue
