@@ -148,3 +148,14 @@ def test_a_form_of_any_bytes_is_read_or_refused(body: bytes, kind: str) -> None:
 def test_a_part_keeps_its_bytes(data: bytes) -> None:
     head = b'--a\r\nContent-Disposition: form-data; name="file"; filename="x"\r\nContent-Type: x/y\r\n\r\n'
     assert dict(_fields(head + data + b"\r\n--a--\r\n", 'multipart/form-data; boundary="a"')) == {"file": data}
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "null"}, {"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}]
+)
+async def test_another_site_gives_nothing_here(headers: dict[str, str], client: Client, place: Place) -> None:
+    token = re.findall('name="token" value="([^"]+)"', await page(client, "/carry"))[0]
+    form = aiohttp.FormData({"token": token})
+    form.add_field("file", written(Author(53).sign(text("x")).data), filename="x.carry")
+    assert (await client.post("/carry", data=form, headers=headers)).status == 403
+    assert place.relay.store.usage().items == 0
