@@ -129,3 +129,45 @@ def test_every_target_is_large_enough_for_a_thumb(browser: Browser, serve: Serve
             " one.getClientRects().length && one.getBoundingClientRect().height < 24).map(one => one.textContent)"
         )
         assert small == []
+
+
+@pytest.mark.parametrize(("language", "before", "after"), [("en", "41 min ago", "51 min ago"), ("fa", "۴۱", "۵۱")])
+def test_how_long_ago_something_was_stays_true(
+    language: str, before: str, after: str, browser: Browser, serve: Serve, place: Place
+) -> None:
+    fill(place)
+    with serve(place) as site, opened(browser) as (page, _):
+        # The phone's clock is wrong by a year; the relay says what time it is.
+        page.clock.install(time=NOW + 365 * 86400)
+        with page.expect_response(re.compile("/api/v1/events")):
+            page.goto(f"{site.url}?lang={language}")
+        first = page.locator(".card.extreme time.ago").first
+        assert before in first.inner_text()
+        page.wait_for_function("document.querySelector('#live')")
+        page.clock.run_for(10 * 60_000)
+        page.wait_for_function(
+            "said => document.querySelector('.card.extreme time.ago').innerText.includes(said)", arg=after
+        )
+
+
+@pytest.mark.parametrize(
+    ("zone", "hour", "offset"),
+    [("Asia/Tashkent", "13:25", "UTC+5"), ("Asia/Dubai", "12:25", "UTC+4"), ("Asia/Kolkata", "13:55", "UTC+5:30")],
+)
+def test_hours_are_those_of_the_phone(
+    zone: str, hour: str, offset: str, browser: Browser, serve: Serve, place: Place
+) -> None:
+    found = fill(place)
+    with serve(place) as site, opened(browser, timezone_id=zone) as (page, _):
+        page.goto(f"{site.url}b/{found['update'].id.hex()}")
+        facts = page.locator(".facts").inner_text()
+        assert f"at {hour}" in facts
+        assert offset in facts
+
+
+def test_hours_stay_the_relay_s_where_the_phone_s_day_is_another(browser: Browser, serve: Serve, place: Place) -> None:
+    found = fill(place)
+    with serve(place) as site, opened(browser, timezone_id="Pacific/Auckland") as (page, _):
+        page.goto(f"{site.url}b/{found['update'].id.hex()}")
+        assert "at 13:25" in page.locator(".facts").inner_text()
+        assert "UTC+5" in page.locator(".facts").inner_text()

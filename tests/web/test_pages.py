@@ -10,6 +10,7 @@ import pytest
 from meshrelay.core.admission import sign
 from meshrelay.core.bulletin import Area, MsgType, Resource, Severity, Status
 from meshrelay.core.statements import Revocation
+from meshrelay.local import Waiting
 from meshrelay.words import PAGE_LANGUAGES
 from tests.conftest import ROOT
 from tests.web.sample import HOUR, NOW, Author, Client, Place, browsing, fill, text
@@ -256,6 +257,28 @@ async def test_a_lonely_or_doubtful_relay_warns(client: Client, place: Place) ->
     html = await page(client)
     assert "This relay has met no other relay for days." in html
     assert "The clock of this relay may be wrong." in html
+
+
+async def test_a_full_relay_says_so_and_goes_on_showing(client: Client, place: Place) -> None:
+    fill(place)
+    place.relay.room.full = True
+    html = await page(client)
+    assert "This relay has no more room. You can read everything" in html
+    assert "Boil tap water" in html
+
+
+async def test_a_relay_on_no_network_says_that_nobody_else_reads_it(place: Place) -> None:
+    fill(place)
+    for address, said in (("http://127.0.0.1:8080/", True), ("http://192.168.1.23:8080/", False)):
+        status = replace(place.status(), reader_addresses=(address,))
+        async with browsing(place.reader(status=lambda status=status: status).app) as client:
+            assert ("This computer is on no network now" in await page(client)) == said
+
+
+async def test_a_sender_whose_key_is_awaited_is_named(client: Client, place: Place) -> None:
+    place.relay.local.add_waiting(Waiting("123 456", "Clinic on the hill", NOW))
+    html = await page(client, "/about")
+    assert "<b><bdi>Clinic on the hill</bdi></b>: their digits were compared." in html
 
 
 async def test_a_missing_bulletin_gets_a_page_that_helps(client: Client) -> None:
