@@ -103,6 +103,8 @@ def test_a_known_alarm_is_in_the_first_view(browser: Browser, serve: Serve, plac
 
 def test_what_is_new_is_offered_and_moves_nothing(browser: Browser, serve: Serve, place: Place) -> None:
     fill(place)
+    bakery = Author(5)
+    place.anchor(bakery, "Bakery")
     with serve(place) as site, opened(browser) as (page, _):
         page.goto(site.url)
         live = page.get_by_role("status")
@@ -110,7 +112,7 @@ def test_what_is_new_is_offered_and_moves_nothing(browser: Browser, serve: Serve
         with page.expect_response(re.compile("/api/v1/events")):
             page.reload()
         before = page.get_by_role("article").count()
-        place.put(Author(1).sign(text("Bridge open", sender_name="x")), received=NOW)
+        place.put(bakery.sign(text("Bridge open", sender_name="x")), received=NOW)
         site.changed()
         link = live.get_by_role("link", name="1 new, show")
         link.wait_for(timeout=10_000)

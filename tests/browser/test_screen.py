@@ -46,6 +46,8 @@ def test_it_turns_for_ten_minutes_hears_of_news_and_says_when_it_is_alone(
     browser: Browser, serve: Serve, place: Place
 ) -> None:
     set_up(place)
+    bakery = Author(70)
+    place.anchor(bakery, "Bakery")
     with opened(browser) as (page, seen):
         page.set_viewport_size(WALL)  # type: ignore[arg-type]
         with serve(place) as site:
@@ -55,7 +57,7 @@ def test_it_turns_for_ten_minutes_hears_of_news_and_says_when_it_is_alone(
             rows = [headline(page)] + [turned(page, 15.1) for _ in range(40)]
             assert len(set(rows)) == 3
             assert rows[:3] * 13 == rows[:39]  # in turn, none left out
-            place.put(Author(31).sign(text("Fire in the mill"), severity=Severity.EXTREME, sent=NOW), received=NOW)
+            place.put(bakery.sign(text("Fire in the mill"), severity=Severity.EXTREME, sent=NOW), received=NOW)
             site.changed()
             page.get_by_role("heading", level=1, name="Fire in the mill").or_(
                 page.get_by_text("1 of 4", exact=False)
