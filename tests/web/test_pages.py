@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -270,8 +271,8 @@ async def test_a_full_relay_says_so_and_goes_on_showing(client: Client, place: P
 async def test_a_relay_on_no_network_says_that_nobody_else_reads_it(place: Place) -> None:
     fill(place)
     for address, said in (("http://127.0.0.1:8080/", True), ("http://192.168.1.23:8080/", False)):
-        status = replace(place.status(), reader_addresses=(address,))
-        async with browsing(place.reader(status=lambda status=status: status).app) as client:
+        status = partial(replace, place.status(), reader_addresses=(address,))
+        async with browsing(place.reader(status=status).app) as client:
             assert ("This computer is on no network now" in await page(client)) == said
 
 
