@@ -75,6 +75,15 @@ class PeerView:
         """Remember keys of ours that the peer does not want."""
         self._remember(keys, self._refused_by, self._declined)
 
+    @property
+    def remembered(self) -> int:
+        """How many keys are remembered."""
+        return len(self._declined) + len(self._refused_by)
+
+    def refused(self, key: bytes) -> bool:
+        """Tell whether the peer is known not to want a key of ours."""
+        return key in self._refused_by
+
     def reconsider(self) -> None:
         """Forget what was declined: something changed here that could let an item in."""
         self._declined.clear()
@@ -95,10 +104,10 @@ class PeerView:
 
         A declined item that the peer has lost shows as ours alone, a refused one that it has by now as its alone.
         """
-        remembered = len(self._declined) + len(self._refused_by)
+        remembered = self.remembered
         self._declined.difference_update(found.have)
         self._refused_by.difference_update(found.need)
-        self._changes += len(self._declined) + len(self._refused_by) != remembered
+        self._changes += self.remembered != remembered
         return Found(
             tuple(key for key in found.have if key in held), tuple(key for key in found.need if key not in held)
         )
@@ -109,7 +118,7 @@ class PeerView:
                 continue
             if key in other:
                 other.remove(key)
-            elif len(kept) + len(other) >= self._most:
+            elif self.remembered >= self._most:
                 self.overflowed = True
                 return
             kept.add(key)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TypeVar
@@ -108,12 +108,12 @@ async def exchange(side: OurSide, link: Talk, view: PeerView, *, slow_start: boo
 
 
 async def give(
-    side: OurSide, link: Talk, view: PeerView, headers: Sequence[Header], *, urgent: Callable[[Header], bool]
+    side: OurSide, link: Talk, view: PeerView, *, at_once: Sequence[Header], offered: Sequence[Header]
 ) -> ExchangeReport:
-    """Give the urgent ones of these items at once and offer the others; raises PeerUnreachable or PeerFault."""
+    """Give some items without asking whether they are wanted, and offer others; raises PeerUnreachable or PeerFault."""
     work = _Exchange(side, link, view)
-    await work.give_at_once([header for header in headers if urgent(header)])
-    await work.offer([header for header in headers if not urgent(header)])
+    await work.give_at_once(at_once)
+    await work.offer(offered)
     return work.done()
 
 

@@ -18,6 +18,7 @@ from meshrelay.peers.answers import Asked, Reply, Route
 from meshrelay.peers.client import Link
 from meshrelay.peers.discovery import Discovery
 from meshrelay.peers.link import open_identity
+from meshrelay.peers.neighbours import VISITORS
 from meshrelay.peers.spread import Spread
 from tests.peers.stations import Station, bulletin, bulletins
 
@@ -42,7 +43,7 @@ async def test_a_given_relay_is_dialled_and_both_end_up_equal(stations: list[Sta
     b.holds(bulletins(20, first=10, by=2))
     async with asyncio.timeout(30), a.in_touch(b) as left, b.in_touch() as right:
         await asyncio.gather(a.has(*bulletins(20, first=10, by=2)), b.has(*bulletins(20)))
-        await asyncio.gather(until_settled(left, 1), until_settled(right, 1))
+        await asyncio.gather(until_settled(left, 1), until_connected(right, 1))
     (there,), (here,) = left.status(), right.status()
     assert (there.how, there.relay_id, here.how, here.relay_id) == ("given", b.relay_id, "inbound", a.relay_id)
     assert there.items_received + here.items_sent == there.items_sent + here.items_received == 20
@@ -194,14 +195,14 @@ async def test_several_neighbours_share_the_work_of_filling_an_empty_relay(stati
 async def test_visitors_without_number_take_only_so_many_places(stations: list[Station], tmp_path: Path) -> None:
     a, b, _ = stations
     async with asyncio.timeout(30), a.in_touch() as spread:
-        for number in range(spread_module._VISITORS + 6):
+        for number in range(VISITORS + 6):
             visitor = open_identity(tmp_path / f"{number}.pem")
             async with Link(visitor, ["127.0.0.1"], a.port, a.relay_id) as link:
                 await link.hello(port=9, now=0)
-        while len(spread.status()) < spread_module._VISITORS:  # noqa: ASYNC110
+        while len(spread.status()) < VISITORS:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         await asyncio.sleep(0)
-        assert len(spread.status()) == spread_module._VISITORS
+        assert len(spread.status()) == VISITORS
         a.relay.local.save_peer(KnownPeer(str(b.address), b.relay_id, "", "given", 0, kept=True))
         spread.changed(())
         while b.relay_id not in connected(spread):  # noqa: ASYNC110
@@ -275,5 +276,5 @@ async def test_an_address_book_that_cannot_be_written_stops_nothing(stations: li
 
 @pytest.mark.parametrize("failures", range(1, 12))
 def test_the_wait_after_a_failure_is_bounded(failures: int) -> None:
-    waits = [spread_module._wait_after(failures, longest=3.0) for _ in range(50)]
+    waits = [spread_module._wait_after(random.Random(failures), failures, longest=3.0) for _ in range(50)]
     assert all(0.75 <= wait <= 3.75 for wait in waits)
