@@ -34,7 +34,7 @@ _DEFLATED = 3  # to one: how much a batch shrinks
 _FAULTS = 3
 _ALL = tuple(range(reconcile.CLASSES))
 _SLOW_START = (
-    ((ItemClass.KEYS, ItemClass.CORRECTION, ItemClass.GRAVE), 16 * 1024),
+    ((ItemClass.KEYS, ItemClass.CORRECTION, ItemClass.GRAVE), 24 * 1024),
     (_ALL, 8 * 1024),
 )
 """Classes and bytes of the first rounds with a relay that was not met lately; the last one has no limit."""
@@ -131,6 +131,8 @@ class _Exchange:
         self._claimed: set[bytes] = set()
         self.shared = False
         """Whether something was left to another exchange, so that this one does not know whether it came."""
+        self._soon: list[Header] = []
+        """What matters here and is not pressing, while few bytes are to be spent."""
         self._later: list[Header] = []
         """What does not matter here, to be fetched last."""
         self._have: list[bytes] = []
@@ -163,7 +165,11 @@ class _Exchange:
             self.report.rounds += 1
             unsettled = reconcile.CLASSES if work.unsettled is None else work.unsettled
             known = [key for key in need if key[0] < unsettled + (budget is not None)]
-            await self._need(known, few=_FEW if budget is None else 0)
+            await self._need(known, sparing=budget is not None)
+        if budget is None or work.unsettled is None or work.unsettled > ItemClass.GRAVE:
+            # Only now is it sure that nothing more pressing will be named.
+            soon, self._soon = self._soon, []
+            await self._fetch([claim.key for claim in self._sorted(soon)])
         self._have = [key for key in have if key not in self._given]
         return work.settled
 
@@ -182,11 +188,14 @@ class _Exchange:
         rest = self._sorted(self._rest)
         await self.offer(rest[: _within(rest, budget)])
 
-    async def _need(self, keys: Iterable[bytes], *, few: int) -> None:
-        """Fetch what matters here of these, and note the others; `few` of them or less are fetched without choosing."""
+    async def _need(self, keys: Iterable[bytes], *, sparing: bool) -> None:
+        """Fetch what matters here of these, and note the others; when `sparing`, what is pressing alone for now.
+
+        When not, a few of them are fetched without choosing.
+        """
         wanted = [key for key in keys if key not in self._done]
         self._done.update(wanted)
-        if len(wanted) <= few:
+        if len(wanted) <= _FEW and not sparing:
             # In key order the newest of a class are last.
             await self._fetch(sorted(wanted, key=lambda key: (key[0], -int.from_bytes(key[1:], "big"))))
             return
@@ -194,7 +203,10 @@ class _Exchange:
         for chunk in self._chunks(wanted):
             claims += self._worth(chunk, await self._link.summaries(chunk))
         self._later += [claim for claim in claims if not self._side.matters(claim)]
-        await self._fetch([claim.key for claim in self._sorted([c for c in claims if self._side.matters(c)])])
+        matters = [claim for claim in claims if self._side.matters(claim)]
+        self._soon += [claim for claim in matters if sparing and not order.is_pressing(claim)]
+        now = [claim for claim in matters if not sparing or order.is_pressing(claim)]
+        await self._fetch([claim.key for claim in self._sorted(now)])
 
     def _worth(self, keys: Sequence[bytes], claims: Sequence[Header | None]) -> list[Header]:
         """Leave out what is gone there or would be declined here."""

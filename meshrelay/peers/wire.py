@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
-from meshrelay.core.bulletin import Urgency
+from meshrelay.core.bulletin import Severity, Urgency
 from meshrelay.core.encoding import MAX_ITEM, skip, split_sequence
 from meshrelay.core.envelope import KEY_SIZE as KEY_SIZE
 from meshrelay.core.envelope import Header, Kind
@@ -37,9 +37,10 @@ FIRST_CHUNK = 64
 """Items in the first chunks of an exchange, so that what matters most does not wait for the rest."""
 
 _HELLO = struct.Struct(">BHQ")
-_SUMMARY = struct.Struct(">32s32sBBI")
+_SUMMARY = struct.Struct(">32s32sBBBI")
 _KINDS = tuple(Kind)
 _URGENCIES = tuple(Urgency)
+_SEVERITIES = tuple(Severity)
 _NONE = 255
 MAX_SUMMARIES = 2 * MAX_ITEMS * (KEY_SIZE + _SUMMARY.size)
 """The most bytes of summaries or an offer, deflated, in one body."""
@@ -123,11 +124,14 @@ def _summary(header: Header | None) -> bytes:
     if header is None:
         return bytes(_SUMMARY.size)
     urgency = _URGENCIES.index(header.urgency) if header.urgency is not None else _NONE
+    severity = _SEVERITIES.index(header.severity) if header.severity is not None else _NONE
     subject = header.targets[0] if header.kind is not Kind.BULLETIN and header.targets else _NO_TARGET
-    return _SUMMARY.pack(header.author, subject, _KINDS.index(header.kind), urgency, header.size)
+    return _SUMMARY.pack(header.author, subject, _KINDS.index(header.kind), urgency, severity, header.size)
 
 
-def _claim(key: bytes, author: bytes, subject: bytes, kind: int, urgency: int, size: int) -> Header | None:
+def _claim(
+    key: bytes, author: bytes, subject: bytes, kind: int, urgency: int, severity: int, size: int
+) -> Header | None:
     """Return a header that is a claim: only what a summary holds is filled in, and the id is its first half.
 
     None stands for an item that is not there, or of a kind that is unknown here.
@@ -142,6 +146,7 @@ def _claim(key: bytes, author: bytes, subject: bytes, kind: int, urgency: int, s
         sent=int.from_bytes(key[1:8], "big"),
         size=size,
         urgency=_URGENCIES[urgency] if urgency < len(_URGENCIES) else None,
+        severity=_SEVERITIES[severity] if severity < len(_SEVERITIES) else None,
         targets=(subject,) if subject != _NO_TARGET else (),
     )
 

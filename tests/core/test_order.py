@@ -24,10 +24,11 @@ def test_what_matters_here_is_carried_before_everything_else() -> None:
     assert [one for one, _ in order] == [known, unknown]
 
 
-def test_items_are_carried_by_class_then_urgency_then_the_newest() -> None:
+def test_items_are_carried_by_class_then_what_is_extreme_then_urgency_then_the_newest() -> None:
     expected = [
         header(1, item_class=ItemClass.KEYS, urgency=None, severity=None),
         header(2, item_class=ItemClass.CORRECTION, urgency=Urgency.PAST),
+        header(8, item_class=ItemClass.GRAVE, urgency=Urgency.PAST, severity=Severity.EXTREME, sent=NOON - 90),
         header(3, item_class=ItemClass.GRAVE, urgency=Urgency.IMMEDIATE, sent=NOON - 50),
         header(4, item_class=ItemClass.GRAVE, urgency=Urgency.EXPECTED, sent=NOON + 50),
         header(5, item_class=ItemClass.REST, urgency=Urgency.FUTURE, sent=NOON + 1),

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import pytest
 
 from meshrelay.core.bulletin import Severity
-from meshrelay.core.envelope import SignedItem
 from meshrelay.errors import PeerUnreachable
 from meshrelay.index import PeerView
 from meshrelay.peers.client import Link
 from meshrelay.peers.exchange import ExchangeReport, exchange, meet
+from meshrelay.peers.side import Taken
 from tests.peers.stations import Station, bulletin, bulletins, revocation
 
 LINK = 64 * 1024
@@ -67,18 +67,21 @@ async def met_once(here: Station, there: Station, after: int) -> ExchangeReport 
 async def test_what_is_urgent_and_known_arrives_over_a_link_cut_after_64_kib(
     stations: list[Station], fetching: bool
 ) -> None:
+    """Goal G16; the urgent items are the oldest of a backlog of 5,000, under Severe ones and those of strangers."""
     a, b, _ = stations
     full, empty = (b, a) if fetching else (a, b)
     for station in (a, b):
-        station.knows(7, 8)
-    urgent: list[SignedItem] = [revocation(8)]
-    rest = bulletins(1500, by=3)
-    urgent += [bulletin(n, by=7, words=words(n), acts_on=(rest[n].id,)) for n in range(30)]
-    urgent += [bulletin(n, by=7, words=words(n), severity=Severity.EXTREME) for n in range(100, 130)]
-    assert 30 * 1024 < sum(item.header.size for item in urgent) < FITS * 2
-    grave = [bulletin(n, by=4, words=words(n), severity=Severity.SEVERE) for n in range(200, 260)]
-    known = [bulletin(n, by=7, words=words(n)) for n in range(600, 700)]
-    full.holds([*rest, *grave, *known, *urgent])
+        station.knows(7, *range(20, 28))
+    urgent = [revocation(by) for by in range(20, 28)]
+    rest = bulletins(4_450, by=3)
+    urgent += [bulletin(n, by=7, words=words(n), acts_on=(rest[n].id,)) for n in range(24)]
+    urgent += [bulletin(n, by=7, words=words(n), severity=Severity.EXTREME) for n in range(100, 124)]
+    size = sum(item.header.size for item in urgent)
+    assert 0.9 * FITS < size <= FITS
+    severe = [bulletin(n, by=7, words=words(n), severity=Severity.SEVERE) for n in range(1_000, 1_150)]
+    unknown = [bulletin(n, by=4, severity=Severity.EXTREME) for n in range(2_000, 2_100)]
+    known = [bulletin(n, by=7) for n in range(4_500, 4_750)]
+    full.holds([*rest, *severe, *unknown, *known, *urgent])
     report = await met_once(a, b, LINK)
     assert report is not None
     assert isinstance(report.trouble, PeerUnreachable)
@@ -86,12 +89,22 @@ async def test_what_is_urgent_and_known_arrives_over_a_link_cut_after_64_kib(
     assert not missing, (len(missing), report)
 
 
-async def test_many_short_meetings_add_up(stations: list[Station]) -> None:
+async def test_many_short_meetings_add_up_and_nothing_is_fetched_twice(
+    stations: list[Station], monkeypatch: pytest.MonkeyPatch
+) -> None:
     a, b, _ = stations
     b.holds(bulletin(number, words=words(number)) for number in range(150))
+    came: list[bytes] = []
+    receive = a.side.receive
+
+    async def noted(datas: Sequence[bytes], *, source: bytes) -> list[Taken]:
+        came.extend(datas)
+        return await receive(datas, source=source)
+
+    monkeypatch.setattr(a.side, "receive", noted)
     held: list[int] = []
     while not held or held[-1] < 150:
         await met_once(a, b, 20 * 1024)
         held.append(len(a.ids()))
         assert len(held) < 40, held
-    print("held after each meeting of 20 KiB:", held)
+    assert len(came) == len(set(came)) == 150

@@ -39,6 +39,7 @@ def test_a_summary_says_what_a_receiver_needs_to_choose() -> None:
     claim, statement, missing = wire.unpack_summaries(packed, [HEADER.key, REVOCATION.key, b"k" * 24])
     assert claim is not None
     assert (claim.key, claim.author, claim.urgency, claim.size) == (HEADER.key, HEADER.author, HEADER.urgency, 700)
+    assert claim.severity is HEADER.severity
     assert statement is not None
     assert statement.kind is Kind.REVOCATION
     assert statement.targets == (b"s" * 32,)
