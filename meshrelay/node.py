@@ -49,6 +49,7 @@ from meshrelay.peers.exchange import ExchangeReport
 from meshrelay.peers.faults import Fault
 from meshrelay.peers.ladder import Ladder, Way
 from meshrelay.peers.link import open_identities
+from meshrelay.peers.pace import Pace
 from meshrelay.peers.server import MOST_CONNECTIONS, PeerServer
 from meshrelay.peers.side import OurSide
 from meshrelay.peers.spread import Spread
@@ -348,15 +349,17 @@ class Node:
             )
         side = OurSide(self.relay, self.index, clock=self.clock, read=self.read, write=self.write)
         self.answers = answers = Answers(side, port=self._peer_listener.port)
-        server = PeerServer(answers, self.identities, most=_share(MOST_CONNECTIONS, 4))
+        pace = Pace(rate=self.settings.bytes_a_second, hour=self.settings.bytes_an_hour)
+        server = PeerServer(answers, self.identities, pace=pace, most=_share(MOST_CONNECTIONS, 4))
         self.spread = Spread(
             side,
             answers,
-            partial(Link, self.identities),
+            partial(Link, self.identities, pace=pace),
             own_id=self.identities.main.relay_id,
             given=self.settings.peer,
             discovery=discovery,
             ladder=self.ladder,
+            pace=pace,
         )
         reader = make_reader(
             relay=self.relay,

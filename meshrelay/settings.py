@@ -67,12 +67,30 @@ class Settings:
         "the most that bulletins may take on the disk, such as 500M or 8G; "
         "empty: 2 GB, or a tenth of the disk if that is less",
     )
+    link_rate: str = _key(
+        "", "the most bytes a second to and from other relays, such as 64K, for a thin line; empty: no limit"
+    )
+    link_hour: str = _key(
+        "",
+        "the most bytes an hour to and from other relays, such as 20M, for a line that is paid for; once they are "
+        "spent this relay begins nothing but what is urgent and of known senders; empty: no limit",
+    )
     locale_dir: str = _key("", "a folder with further or corrected translations of the pages")
 
     @property
     def store_bytes(self) -> int | None:
         """The largest store in bytes, None where none was chosen."""
         return parse_size(self.max_store) if self.max_store else None
+
+    @property
+    def bytes_a_second(self) -> int | None:
+        """The limit for links to other relays, None where none was set."""
+        return parse_size(self.link_rate, least=SLOWEST_LINK) if self.link_rate else None
+
+    @property
+    def bytes_an_hour(self) -> int | None:
+        """The limit for links to other relays, None where none was set."""
+        return parse_size(self.link_hour) if self.link_hour else None
 
     @property
     def keys_dir(self) -> Path:
@@ -193,11 +211,11 @@ def _checked(key: str, value: Any, source: str) -> Any:
     if type(value) is not type(default):
         wanted = {bool: "true or false", str: "text", tuple: "a list of texts"}[type(default)]
         raise WrongUsage(f"{source}: {key} must be {wanted}", hint=f"{key} is {KEYS[key].metadata['meaning']}")
-    if key == "max_store" and value:
+    if key in _SIZES and value:
         try:
-            parse_size(str(value))
+            parse_size(str(value), least=_SIZES[key])
         except ValueError as error:
-            raise WrongUsage(f"{source}: max_store: {error}", hint="write it as 500M or 8G") from error
+            raise WrongUsage(f"{source}: {key}: {error}", hint="write it as 64K, 500M or 8G") from error
     if key in _CHOICES and value not in _CHOICES[key]:
         raise WrongUsage(f"{source}: {key} cannot be {value!r}", hint=f"choose one of {', '.join(_CHOICES[key])}")
     if key == "desk" and value and not _is_loopback(str(value)):
@@ -236,18 +254,19 @@ def _toml(value: Any) -> str:
 _SIZE = re.compile(r"(\d{1,12}) ?([kmgt]?)b?")
 _FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 SMALLEST_STORE = 1_000_000
+"""Below this not even the tables find room."""
+SLOWEST_LINK = 8_000
+"""Below this a batch would take longer than relays wait for it."""
+_SIZES = {"max_store": SMALLEST_STORE, "link_rate": SLOWEST_LINK, "link_hour": SMALLEST_STORE}
 
 
-def parse_size(words: str) -> int:
-    """Return the bytes that a size such as ``500M`` or ``8 GB`` means; raises ValueError when it is none, or too small.
-
-    Below SMALLEST_STORE not even the tables find room.
-    """
+def parse_size(words: str, *, least: int = SMALLEST_STORE) -> int:
+    """Return the bytes that a size such as ``500M`` or ``8 GB`` means; raises ValueError for any other."""
     match = _SIZE.fullmatch(words.strip().lower())
     if match is None:
         raise ValueError(f"{words!r} is not a size")
     size = int(match[1]) * _FACTORS[match[2]]
-    if size < SMALLEST_STORE:
+    if size < least:
         raise ValueError(f"{words} is too little")
     return size
 

@@ -168,6 +168,14 @@ def test_a_size_is_written_as_people_write_it(words: str, size: int, tmp_path: P
     assert load(tmp_path).store_bytes is None
 
 
+def test_a_limit_for_links_is_written_as_people_write_it_and_is_none_at_first(tmp_path: Path) -> None:
+    limited = load(tmp_path, flags={"link_rate": "64K", "link_hour": "20M"})
+    assert (limited.bytes_a_second, limited.bytes_an_hour) == (64_000, 20_000_000)
+    assert (load(tmp_path).bytes_a_second, load(tmp_path).bytes_an_hour) == (None, None)
+    with pytest.raises(Refusal, match="link_rate"):
+        load(tmp_path, flags={"link_rate": "2K"})
+
+
 @pytest.mark.parametrize("words", ["a lot", "-5M", "500 X", "999 k", "1.5G"])
 def test_what_is_no_size_or_too_small_a_store_is_refused(words: str, tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="max_store"):

@@ -23,6 +23,7 @@ from meshrelay.peers import wire
 from meshrelay.peers.addressbook import PeerAddress
 from meshrelay.peers.exchange import ExchangeReport, exchange, meet
 from meshrelay.peers.link import Identities, SpkiPin
+from meshrelay.peers.pace import Pace
 from meshrelay.peers.side import OurSide
 from meshrelay.peers.talk import Answered, CutOff, Talk, check_status
 
@@ -35,8 +36,17 @@ _HOST = "relay.invalid"  # what HTTP calls every relay (RFC 2606); names and add
 class Link(Talk):
     """A connection over mutual TLS, dialled at the first of `hosts` that answers."""
 
-    def __init__(self, identities: Identities, hosts: Sequence[str], port: int, relay_id: bytes | None) -> None:
+    def __init__(
+        self,
+        identities: Identities,
+        hosts: Sequence[str],
+        port: int,
+        relay_id: bytes | None,
+        *,
+        pace: Pace | None = None,
+    ) -> None:
         super().__init__()
+        self._pace = pace or Pace()
         self._identity, self._hosts = identities.toward(hosts)
         self.own_ids = identities.relay_ids
         self._port = port
@@ -75,11 +85,13 @@ class Link(Talk):
             raise RuntimeError("a link is used inside of its context")
         reply = bytearray()
         self.bytes_sent += len(body)
+        if len(body) <= wire.SLICE:
+            await self._pace.spend(len(body), hurried=self.is_hurried)
         try:
             async with self._session.request(
                 method,
                 URL.build(scheme="https", host=_HOST, port=self._port, path=f"/mesh/v1/{path}"),
-                data=_slices(body) if len(body) > wire.SLICE else body,
+                data=self._slices(body) if len(body) > wire.SLICE else body,
                 headers={"Content-Type": content_type, "Content-Length": str(len(body))},
                 ssl=self._identity.client,
                 server_hostname="0.0.0.0",  # noqa: S104  # an address, so that no name is sent in the clear
@@ -91,16 +103,18 @@ class Link(Talk):
                     self.bytes_received += len(chunk)
                     if len(reply) > limit:
                         raise PeerFault(f"a reply of more than {limit} bytes")
+                    await self._pace.spend(len(chunk), hurried=self.is_hurried)
                 return Answered(bytes(reply), response.headers.get(wire.ANSWERED, ""))
         except aiohttp.ServerFingerprintMismatch as error:
             raise PeerFault("another relay answers there than expected") from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise CutOff(_words(error), bytes(reply)) from error
 
-
-async def _slices(body: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(body), wire.SLICE):
-        yield body[start : start + wire.SLICE]
+    async def _slices(self, body: bytes) -> AsyncIterator[bytes]:
+        for start in range(0, len(body), wire.SLICE):
+            piece = body[start : start + wire.SLICE]
+            await self._pace.spend(len(piece), hurried=self.is_hurried)
+            yield piece
 
 
 class _Given(AbstractResolver):

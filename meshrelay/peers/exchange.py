@@ -77,17 +77,21 @@ async def meet(side: OurSide, link: Talk, *, port: int) -> tuple[int, int]:
     return answer
 
 
-async def exchange(side: OurSide, link: Talk, view: PeerView, *, slow_start: bool = True) -> ExchangeReport:
+async def exchange(
+    side: OurSide, link: Talk, view: PeerView, *, slow_start: bool = True, pressing_only: bool = False
+) -> ExchangeReport:
     """Exchange with the relay at the other end of an open link, both ways, and report what was done.
 
     Raises PeerUnreachable or PeerFault when nothing could begin; what goes wrong later is in the report.
     `slow_start` is for a relay that was not met lately, when nobody knows how long the link will last: a few kilobytes
     for the urgent classes come first, then a few for all of them. Whenever it breaks, something has arrived.
+    `pressing_only` ends it after the urgent classes, and fetches of them what matters here.
     """
     work = _Exchange(side, link, view)
     try:
         async with asyncio.timeout(_EXCHANGE):
-            for classes, budget in (*_SLOW_START, (_ALL, None)) if slow_start else [(_ALL, None)]:
+            stages = (*_SLOW_START, (_ALL, None)) if slow_start else ((_ALL, None),)
+            for classes, budget in _SLOW_START[:1] if pressing_only else stages:
                 settled = await work.settle(classes=classes, budget=budget) and classes == _ALL
                 await work.offer_what_matters()
                 if classes == _ALL:

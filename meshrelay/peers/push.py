@@ -18,10 +18,12 @@ from collections.abc import Iterable, Sequence
 
 from meshrelay.core.envelope import Header, ItemClass
 from meshrelay.errors import PeerFault, PeerUnreachable, Refusal
-from meshrelay.peers.exchange import give
+from meshrelay.peers.exchange import ExchangeReport, give
 from meshrelay.peers.neighbours import Neighbour, Neighbours
+from meshrelay.peers.pace import Pace
 from meshrelay.peers.side import OurSide
 from meshrelay.peers.speaking import Speaking
+from meshrelay.peers.talk import Talk
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +66,8 @@ class _Lane:
 class Push:
     """Hears what is new (`hear`), decides who gets it and when (`sort_news`), and does it (`serve`)."""
 
-    def __init__(self, side: OurSide, neighbours: Neighbours, speaking: Speaking) -> None:
+    def __init__(self, side: OurSide, neighbours: Neighbours, speaking: Speaking, *, pace: Pace) -> None:
+        self._pace = pace
         self._side = side
         self._neighbours = neighbours
         self._speaking = speaking
@@ -99,7 +102,8 @@ class Push:
             for lane in lanes:
                 if lane.items and lane.due <= moment:
                     items, quiet = lane.take(moment)
-                    self._send(items, at_once=False, to_all=quiet)
+                    if not self._pace.is_spent:
+                        self._send(items, at_once=False, to_all=quiet)
 
     def _sort(self, headers: Sequence[Header]) -> None:
         urgent: list[Header] = []
@@ -166,13 +170,13 @@ class Push:
         neighbour.pushed.update(dict.fromkeys([*urgent, *others]))
         while len(neighbour.pushed) > _PUSHED:
             neighbour.pushed.popitem(last=False)
+
+        async def both(link: Talk) -> ExchangeReport:
+            link.is_hurried = bool(urgent)
+            return await give(self._side, link, neighbour.view, at_once=[*urgent.values()], offered=[*others.values()])
+
         try:
-            report = await self._speaking.over_a_link(
-                neighbour,
-                lambda link: give(
-                    self._side, link, neighbour.view, at_once=[*urgent.values()], offered=[*others.values()]
-                ),
-            )
+            report = await self._speaking.over_a_link(neighbour, both)
         except (PeerFault, PeerUnreachable, Refusal) as error:
             # What did not arrive is found by the next exchange, which comes at once.
             self._speaking.fail(neighbour, error)

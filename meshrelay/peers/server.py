@@ -23,6 +23,7 @@ from meshrelay.errors import PeerFault
 from meshrelay.peers import wire
 from meshrelay.peers.answers import Answers, Asked, Reply
 from meshrelay.peers.link import Identities, relay_id_of
+from meshrelay.peers.pace import Pace
 
 log = logging.getLogger(__name__)
 _library_log = logging.getLogger(f"{__name__}.library")
@@ -55,8 +56,11 @@ _library_log.addFilter(_Discreet())
 class PeerServer:
     """Carries other relays' requests to `answers`: `start(sockets)`, `stop()`."""
 
-    def __init__(self, answers: Answers, identities: Identities, *, most: int = MOST_CONNECTIONS) -> None:
+    def __init__(
+        self, answers: Answers, identities: Identities, *, most: int = MOST_CONNECTIONS, pace: Pace | None = None
+    ) -> None:
         self._answers = answers
+        self._pace = pace or Pace()
         self._door = Door(
             # A TLS handshake takes memory before any protocol is asked, so they are counted before it.
             Limits(most, _CONNECTIONS_EACH, _DIALLED, _ASKED, handshake=_HANDSHAKE),
@@ -147,11 +151,28 @@ class PeerServer:
             if not route.in_part:
                 raise
             whole = False
+        self._pace.count(len(body))
         asked = Asked(self._relay_id(request), _host(_transport(request)), bytes(body), whole)
         reply = await self._answers.answer(request.method, path, asked)
         if reply.status != 200:
             return _refusal(reply.status, reply.body.decode())
-        return await _send(request, reply)
+        return await self._send(request, reply)
+
+    async def _send(self, request: web.Request, reply: Reply) -> web.StreamResponse:
+        headers = {"Content-Type": reply.content_type}
+        if reply.settled is not None:
+            headers[wire.ANSWERED] = str(reply.settled)
+        if len(reply.body) <= wire.SLICE:
+            self._pace.count(len(reply.body))
+            return web.Response(body=reply.body, headers=headers)
+        response = web.StreamResponse(headers=headers)
+        response.content_length = len(reply.body)
+        await response.prepare(request)
+        for start in range(0, len(reply.body), wire.SLICE):
+            piece = reply.body[start : start + wire.SLICE]
+            await self._pace.spend(len(piece))
+            await response.write(piece)
+        return response
 
     def _relay_id(self, request: web.Request) -> bytes:
         """Return who asks; a certificate is read once a connection. Raises PeerFault."""
@@ -176,20 +197,6 @@ async def _read_body(request: web.Request, limit: int, *, into: bytearray) -> No
                 patience.reschedule(began + _BODY_FIRST + len(into) / _BODY_RATE)
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
-
-
-async def _send(request: web.Request, reply: Reply) -> web.StreamResponse:
-    headers = {"Content-Type": reply.content_type}
-    if reply.settled is not None:
-        headers[wire.ANSWERED] = str(reply.settled)
-    if len(reply.body) <= wire.SLICE:
-        return web.Response(body=reply.body, headers=headers)
-    response = web.StreamResponse(headers=headers)
-    response.content_length = len(reply.body)
-    await response.prepare(request)
-    for start in range(0, len(reply.body), wire.SLICE):
-        await response.write(reply.body[start : start + wire.SLICE])
-    return response
 
 
 async def _plain_headers(_: web.Request, response: web.StreamResponse) -> None:

@@ -28,6 +28,7 @@ from meshrelay.peers.discovery import Sighting
 from meshrelay.peers.exchange import ExchangeReport, exchange
 from meshrelay.peers.ladder import Ladder
 from meshrelay.peers.neighbours import EVERY, Neighbour, Neighbours, Route
+from meshrelay.peers.pace import Pace
 from meshrelay.peers.push import Push
 from meshrelay.peers.side import OurSide
 from meshrelay.peers.speaking import Dial, Speaking
@@ -82,7 +83,9 @@ class Spread:
         given: Sequence[str] = (),
         discovery: Hears | None = None,
         ladder: Ladder | None = None,
+        pace: Pace | None = None,
     ) -> None:
+        self._pace = pace or Pace()
         self._ladder = ladder or Ladder(now=lambda: side.now)
         self._side = side
         self._answers = answers
@@ -91,7 +94,7 @@ class Spread:
         self._discovery = discovery
         self._neighbours = Neighbours(own_id=own_id, dice=side.dice)
         self._speaking = Speaking(side, answers, dial, neighbours=self._neighbours, ladder=self._ladder)
-        self._push = Push(side, self._neighbours, self._speaking)
+        self._push = Push(side, self._neighbours, self._speaking, pace=self._pace)
         self._copies = Copies()
         self._unfound: dict[PeerAddress, str] = {}
         """Given addresses behind which no relay was met yet, and why."""
@@ -421,7 +424,9 @@ class Spread:
         async def both_ways(link: Talk) -> tuple[ExchangeReport, float]:
             async with self._exchanges:
                 began = _moment()
-                report = await exchange(self._side, link, neighbour.view, slow_start=slow_start)
+                report = await exchange(
+                    self._side, link, neighbour.view, slow_start=slow_start, pressing_only=self._pace.is_spent
+                )
             if self._discovery is not None and report.trouble is None:
                 await self._ask_for_others(neighbour, link)
             return report, began
@@ -436,7 +441,7 @@ class Spread:
         self._note(neighbour, report, began)
 
     def _note(self, neighbour: Neighbour, report: ExchangeReport, began: float) -> None:
-        neighbour.unfinished = not report.settled
+        neighbour.unfinished = not report.settled and not self._pace.is_spent
         if report.settled:
             neighbour.covered = began
         self._speaking.note(neighbour, report)

@@ -52,6 +52,8 @@ class Talk(ABC):
     def __init__(self) -> None:
         self.bytes_sent = 0
         self.bytes_received = 0
+        self.is_hurried = False
+        """Whether what is said is urgent, and waits for nobody's turn."""
         self.own_ids: Collection[bytes] = ()
         """The relay ids that, at the other end, would mean that this relay has dialled itself."""
 

@@ -21,6 +21,8 @@ OTHERS = {
     "peer": ("meshrelay://192.168.1.40:8443", ["meshrelay://192.168.1.40:8443"]),
     "unknown_senders": ("hide", "hide"),
     "max_store": ("500M", "500M"),
+    "link_rate": ("64K", "64K"),
+    "link_hour": ("20M", "20M"),
 }
 
 
