@@ -222,6 +222,11 @@ class Node:
         async with self._examining:
             return await examine(case, sweeping=sweeping)
 
+    async def copies(self, item: bytes) -> int:
+        """Return how many of the relays that were met have an item, at least; 0 for what no other may know of yet."""
+        held = (await self.read(self.relay.store.headers, [item])).get(item)
+        return self.spread.copies(held.header.key) if held is not None else 0
+
     async def is_well(self) -> bool:
         """Tell whether every task runs and the store answers; waits until the thread that writes has come round."""
         if self._broken:
@@ -369,7 +374,7 @@ class Node:
             settings=self.settings,
             status=self.status,
         )
-        desk = make_desk(token=token, status=self.status, sync=self.sync, doctor=self.examine)
+        desk = make_desk(token=token, status=self.status, sync=self.sync, doctor=self.examine, copies=self.copies)
         self._tell_pages = reader.changed
         await server.start(self._peer_listener.sockets)
         self._stack.push_async_callback(server.stop)

@@ -135,6 +135,7 @@ class Form(FormText, forbid_unknown_fields=True, kw_only=True):
     previous: Any = None
     live: Any = None
     received: Any = None
+    relays: Any = None
     hidden: Any = None
     verdict: Any = None
 

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 import click
 
 from meshrelay.cli.frame import Command, json_option, note, print_json, progress
+from meshrelay.cli.running import ask
 from meshrelay.cli.session import Session, pass_session
 from meshrelay.cli.values import Language, Moment
 from meshrelay.core.admission import reopen
 from meshrelay.core.bulletin import Bulletin, MsgType
 from meshrelay.core.keys import digits
 from meshrelay.core.trust import Author
-from meshrelay.errors import NotFound
+from meshrelay.errors import NotFound, Refusal
 from meshrelay.interop import cap, geojson
 from meshrelay.interop.document import document, listing
 from meshrelay.relay import LIVE, Lane, Query, Relay, Shown
@@ -116,9 +117,11 @@ def show(session: Session, item: str, lang: str | None, form: str | None, as_jso
         elif form == "geojson":
             print_json(geojson.feature(one, words, relay=name, whole=True))
         elif as_json:
-            print_json(document(one, words, relay=name, whole=True))
+            print_json({**document(one, words, relay=name, whole=True), "relays": _relays(session, id_)})
         else:
             click.echo("\n".join((*card(one, words, relay=name, whole=True), *_behind(one, words, relay=name))))
+            if relays := _relays(session, id_):
+                click.echo(f"  at least {relays} of the relays that this one has met have it")
 
 
 @click.command(cls=Command)
@@ -178,6 +181,15 @@ def card(one: Shown, words: Words, *, relay: str, whole: bool = False) -> Iterat
     if ended:
         yield from _lines(str(ended))
     yield from _lines(str(words.why(verdict, bulletin, one.header.author, relay=relay)))
+
+
+def _relays(session: Session, item: bytes) -> int | None:
+    """Return how many other relays have an item, at least, as far as the one that runs here has seen; None without."""
+    try:
+        found = ask(session.data, f"copies/{item.hex()}")
+    except Refusal:
+        return None  # it is just starting or stopping, and what is asked for stands in the folder
+    return found["relays"] if found is not None else None
 
 
 def _behind(one: Shown, words: Words, *, relay: str) -> Iterator[str]:

@@ -29,6 +29,11 @@ class Desk:
     status: Callable[[], RelayStatus]
     sync: Callable[[str], Awaitable[Any]]
     doctor: Callable[[bool], Awaitable[Any]]
+    copies: Callable[[bytes], Awaitable[int]]
+
+
+async def _not_counted(item: bytes) -> int:
+    return 0
 
 
 _DESK: Final = web.AppKey("desk", Desk)
@@ -40,11 +45,12 @@ def make_desk(
     status: Callable[[], RelayStatus],
     sync: Callable[[str], Awaitable[Any]],
     doctor: Callable[[bool], Awaitable[Any]],
+    copies: Callable[[bytes], Awaitable[int]] = _not_counted,
 ) -> web.Application:
     """Put the operator's listener together; requests carry ``Authorization: Bearer TOKEN``.
 
     `sync` exchanges with the relay at a URI, `doctor` tries all ways of finding relays, with or without a sweep; both
-    return a dataclass that says what came of it.
+    return a dataclass that says what came of it. `copies` tells how many other relays have an item, at least.
     """
     secret = f"Bearer {token}".encode()
 
@@ -57,13 +63,14 @@ def make_desk(
 
     rule = HostRule(names=frozenset({"localhost"}), loopback=True)
     app = web.Application(client_max_size=MAX_REQUEST, middlewares=[guard(rule, _explain), ask_token])
-    app[_DESK] = Desk(status, sync, doctor)
+    app[_DESK] = Desk(status, sync, doctor, copies)
     app.on_response_prepare.append(add_headers)
     add_routes(
         app,
         [
             web.get("/api/v1/local/status", _get_status),
             web.get("/api/v1/local/peers", _get_peers),
+            web.get("/api/v1/local/copies/{id:[0-9a-f]{64}}", _get_copies),
             web.post("/api/v1/local/sync", _post_sync),
             web.post("/api/v1/local/doctor", _post_doctor),
         ],
@@ -79,6 +86,12 @@ async def _get_status(request: web.Request) -> web.Response:
 async def _get_peers(request: web.Request) -> web.Response:
     """Answer what is known of every peer."""
     return web.json_response({"peers": plain(request.app[_DESK].status())["peers"]})
+
+
+async def _get_copies(request: web.Request) -> web.Response:
+    """Answer on how many other relays an item is, at least: ``{"relays": N}``."""
+    item = bytes.fromhex(request.match_info["id"])
+    return web.json_response({"relays": await request.app[_DESK].copies(item)})
 
 
 async def _post_sync(request: web.Request) -> web.Response:

@@ -38,9 +38,15 @@ async def doctor(sweep: bool) -> Any:
     return Report(int(sweep), b"", PeerFault("none"))
 
 
+async def copies(item: bytes) -> int:
+    return item[0]
+
+
 @pytest.fixture
 async def desk() -> AsyncIterator[Client]:
-    async with browsing(make_desk(token="let-me-in", status=lambda: STATUS, sync=sync, doctor=doctor)) as client:
+    async with browsing(
+        make_desk(token="let-me-in", status=lambda: STATUS, sync=sync, doctor=doctor, copies=copies)
+    ) as client:
         yield client
 
 
@@ -95,3 +101,8 @@ async def test_the_doctor_is_asked_with_a_sweep_or_without(desk: Client) -> None
     wrongs: list[Any] = [[], {"sweep": 1}, "sweep"]
     for wrong in wrongs:
         assert (await desk.post("/api/v1/local/doctor", json=wrong, headers=TOKEN)).status == 400
+
+
+async def test_on_how_many_relays_an_item_is_can_be_asked(desk: Client) -> None:
+    assert await (await desk.get(f"/api/v1/local/copies/{7:02x}{'00' * 31}", headers=TOKEN)).json() == {"relays": 7}
+    assert (await desk.get("/api/v1/local/copies/7", headers=TOKEN)).status == 404
