@@ -171,6 +171,11 @@ class Organisation:
         """Tell whether it had lent its name to the author of an item when that was signed, and stands by it."""
         return any(not self._is_ended(header.author, one, header.id) for one in self._at(header))
 
+    def good(self, key: bytes) -> frozenset[bytes]:
+        """Return what all its revocations of a key list as good; nothing where there is none."""
+        ends = self.ended.get(key, ())
+        return frozenset.intersection(*(one.good for one in ends)) if ends else _NO_IDS
+
     def strikes(self, header: Header) -> bool:
         """Tell whether it takes back an item that names it: its author was revoked, and it is not among the good."""
         ends = self.ended.get(header.author, ())

@@ -263,11 +263,14 @@ class TrustView:
     def chosen_over(self, header: Header, rivals: frozenset[bytes]) -> bool | None:
         """Tell whether an item counts among those that share its number; None where nobody has said.
 
-        The organisation that it names goes before the key itself, for the key may be in other hands.
+        The organisation that it names goes before the key itself, for the key may be in other hands; and what a
+        revocation lists as good is named by it, so that a thief cannot cast doubt on that with a twin.
         """
         named = self._named(header)
-        for said in (named.chosen if named is not None else {}, self.chosen.get(header.author, {})):
-            chosen = frozenset[bytes]().union(*(said.get(rival, _NO_IDS) for rival in rivals)) & rivals
+        says = [_chosen(self.chosen.get(header.author, {}), rivals), self.revoked.get(header.author, _NO_IDS) & rivals]
+        if named is not None:
+            says = [_chosen(named.chosen, rivals), named.good(header.author) & rivals, *says]
+        for chosen in says:
             if len(chosen) == 1:
                 return header.id in chosen
             if chosen:
@@ -464,6 +467,11 @@ def weigh(header: Header, around: Surroundings, trust: TrustView, clock: Clock) 
                 words[voice] = order, word
     ordered = sorted(words.values(), key=lambda pair: (pair[1].says is Says.DISPUTE, pair[0]), reverse=True)
     return tuple(word for _, word in ordered), unknown
+
+
+def _chosen(said: Mapping[bytes, frozenset[bytes]], rivals: frozenset[bytes]) -> frozenset[bytes]:
+    """Return which of these items statements name, by what they name it over."""
+    return frozenset[bytes]().union(*(said.get(rival, _NO_IDS) for rival in rivals)) & rivals
 
 
 def _voice(header: Header, trust: TrustView, *, now: int | None) -> bytes | None:
