@@ -19,6 +19,7 @@ from meshrelay.cli.session import Session, pass_session
 from meshrelay.settings import split_address
 
 if TYPE_CHECKING:
+    from meshrelay.core.trust import TrustView
     from meshrelay.node import Node
     from meshrelay.relay import RelayStatus
 
@@ -68,6 +69,11 @@ async def serve(node: Node, supervisor: Supervisor) -> None:
     on_first_signal(stop.set)
     await node.start()
     fed = asyncio.create_task(_feed(node, supervisor))
+    for name in _misplaced(node.relay.trust):
+        note(
+            f"The key {name} speaks for an organisation, and lies in the folder of a relay: whoever takes this computer"
+        )
+        note("has it. Keep it on a stick that meets no network: docs/ngo.md says how.")
     try:
         supervisor.tell("READY=1")
         await _watch(node, supervisor, stop)
@@ -77,6 +83,13 @@ async def serve(node: Node, supervisor: Supervisor) -> None:
         with ended_within(_STOP_SECONDS, otherwise=lambda: note("It takes too long; ending at once. Nothing is lost.")):
             fed.cancel()
             await node.stop()
+
+
+def _misplaced(trust: TrustView) -> list[str]:
+    """Return the names of own keys that are root or recovery keys of an organisation known here."""
+    roots = [one.root for one in trust.organisations.values() if one.root is not None]
+    secret = {key for root in roots for key in (*root.keys, *root.recovery)}
+    return sorted(name for key, name in trust.own.items() if key in secret)
 
 
 async def _watch(node: Node, supervisor: Supervisor, stop: asyncio.Event) -> None:

@@ -15,6 +15,7 @@ from meshrelay.core.keys import digits, words
 from meshrelay.interop import carry, proposal
 from tests.cli.conftest import Terminal
 from tests.organising import Org
+from tests.processes import launch
 
 
 @dataclass
@@ -236,6 +237,19 @@ def test_a_lent_key_is_known_where_the_organisation_is_and_within_its_remit(peop
     (shown,) = centre.read("org", "show")["lent"]
     assert (shown["key"], shown["title"], shown["scope"]["severity"]) == (people.public("d"), "desk", "Severe")
     assert "within 20 km around 43.2, 76.9" in centre.do("org", "show", "Clinic")
+
+
+def test_an_organisation_s_key_in_a_relay_s_folder_is_warned_about(people: People) -> None:
+    a = people["a"]
+    a.do("trust", "add", people.root, "--as", "Clinic")
+    people.propose("a", "x.org", "create", "--name", "X", "--key", people.key("a"))
+    relay = launch(a.data, "run", "--private", *(f"--{one}=127.0.0.1:0" for one in ("reader", "peers", "desk")))
+    try:
+        assert "The key a speaks for an organisation" in (a.data / "log").read_text(encoding="utf-8")
+        assert "A relay runs on this folder" in a.call("org", "sign", people.path("x.org"), "--yes").stderr
+    finally:
+        relay.process.terminate()
+        relay.process.wait(20)
 
 
 def test_which_of_several_keys_sign_has_to_be_said(people: People) -> None:
