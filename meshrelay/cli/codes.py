@@ -20,8 +20,8 @@ from typing import Any, Final
 
 from meshrelay import belief
 from meshrelay.core import keys as core_keys
-from meshrelay.core.admission import admit
-from meshrelay.core.envelope import Header
+from meshrelay.core.admission import admit, reopen
+from meshrelay.core.envelope import Header, SignedItem
 from meshrelay.core.keys import DIGIT_GROUPS, PUBLIC_KEY_SIZE, WORD_COUNT, digits, is_public_key, words
 from meshrelay.core.organisation import Organisation
 from meshrelay.core.statements import MAX_RIVALS, Root
@@ -184,18 +184,34 @@ def organisation(relay: Relay, text: str = "") -> Organisation:
             what = "no organisation is held here" if not here else f"{len(here)} organisations are held here"
             raise NotFound(what, hint="say which one: by its digits, the name you gave it, or the beginning of its id")
         return organisation_of(relay, here[0])
-    found = [one for one in held if organisation_of(relay, one).name == text]
-    if len(found) > 1:
-        raise Refusal(f"{len(found)} organisations call themselves {text[:60]!r}", hint="give the digits of one")
-    if found:
-        id_ = found[0]
-    elif as_code(text) is None and is_file(text):
+    if as_code(text) is None and is_file(text):
         id_ = read(text).id or b""
     else:
-        id_ = find(relay, text, among=held)
+        try:
+            id_ = find(relay, text, among=held)
+        except NotFound:
+            # What it calls itself is anybody's choice, so it comes last: a name may look like another's digits.
+            named = _by_name(relay, text, held)
+            if named is None:
+                raise
+            id_ = named
     if id_ not in held:
         raise NotFound("that organisation has not arrived here", hint="import the carry file of its root first")
     return organisation_of(relay, id_)
+
+
+def _by_name(relay: Relay, text: str, held: Collection[bytes]) -> bytes | None:
+    """Return the only organisation that calls itself so, or None where none does; raises Refusal."""
+    names = {item.id: item.body.name for item in _opened(relay, held) if isinstance(item.body, Root)}
+    names |= {one.id: one.name for one in relay.trust.organisations.values() if one.id in relay.trust.anchors}
+    found = [one for one, name in names.items() if name == text]
+    if len(found) > 1:
+        raise Refusal(f"{len(found)} organisations call themselves {text[:60]!r}", hint="give the digits of one")
+    return found[0] if found else None
+
+
+def _opened(relay: Relay, ids: Collection[bytes]) -> list[SignedItem]:
+    return [reopen(data) for data in relay.store.get_many(ids).values()]
 
 
 def organisation_of(relay: Relay, org: bytes) -> Organisation:

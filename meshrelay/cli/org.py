@@ -41,7 +41,7 @@ from meshrelay.core.statements import (
     Statement,
 )
 from meshrelay.errors import InvalidDocument, NotFound, Refusal, WrongUsage
-from meshrelay.interop import carry, proposal
+from meshrelay.interop import carry, geojson, proposal
 from meshrelay.interop.proposal import Proposal
 from meshrelay.relay import Outcome, Relay
 
@@ -181,6 +181,7 @@ def sign(session: Session, file: Path, key: str, yes: bool, as_json: bool) -> No
 @click.option("--title", metavar="TEXT", default="", help="What the key is for, such as its place; readers see it.")
 @click.option("--days", type=click.IntRange(1, _MOST_DAYS), default=30, show_default=True, help="For how long.")
 @click.option("--starts", type=Moment(ahead=True), help="From when on; default: now.")
+@click.option("--area", type=_FILE, multiple=True, metavar="FILE", help="Only within the polygons of a GeoJSON file.")
 @click.option("--polygon", metavar="'LAT,LON LAT,LON ...'", multiple=True, help="Only within these corners.")
 @click.option("--circle", metavar="LAT,LON,KM", multiple=True, help="Only within so many kilometres of a point.")
 @click.option("--geocode", metavar="NAME=VALUE", multiple=True, help="Only where a code of the area begins so.")
@@ -647,8 +648,9 @@ def _list(roles: Mapping[bytes, Role]) -> tuple[Signer, ...]:
 
 def _scope(given: Mapping[str, Any]) -> Scope:
     try:
+        outlines = [one for file in given["area"] for one in geojson.polygons(file.read_bytes())]
         return Scope(
-            polygons=tuple(map(read_polygon, given["polygon"])),
+            polygons=(*outlines, *map(read_polygon, given["polygon"])),
             circles=tuple(map(read_circle, given["circle"])),
             geocodes=tuple(map(read_pair, given["geocode"])),
             categories=tuple(sorted(set(given["category"]))),
@@ -656,6 +658,8 @@ def _scope(given: Mapping[str, Any]) -> Scope:
             severity=given["severity"],
             daily=given["daily"],
         )
+    except InvalidDocument as error:
+        raise Refusal(str(error), hint="give a GeoJSON file of polygons without holes") from error
     except ValueError as error:
         raise WrongUsage(str(error), hint="see `meshrelay org delegate --help` for the form of every value") from error
 

@@ -12,9 +12,11 @@ from meshrelay.cli.codes import Code, named
 from meshrelay.cli.frame import Group, json_option, note, print_json
 from meshrelay.cli.session import Session, pass_session
 from meshrelay.core import keys as core_keys
+from meshrelay.core.admission import reopen
 from meshrelay.core.keys import digits, is_public_key
 from meshrelay.core.lookalike import alike
 from meshrelay.core.organisation import Organisation
+from meshrelay.core.statements import Root
 from meshrelay.core.trust import Anchor, How
 from meshrelay.errors import NotFound, Refusal, WrongUsage
 from meshrelay.local import Waiting
@@ -193,18 +195,19 @@ def follow(session: Session, root: str, as_json: bool) -> None:
     """
     with session.relay() as relay:
         id_ = relay.find(root)
-        rivals = {org: _contenders(relay, org) for org in relay.store.first_roots()}
-        org = next((org for org, contending in rivals.items() if id_ in contending), None)
-        if org is None:
+        body = reopen(relay.store.get_many([id_])[id_]).body
+        org = body.org if isinstance(body, Root) else None
+        rivals = _contenders(relay, org) if org is not None else frozenset()
+        if org is None or id_ not in rivals:
             raise NotFound(f"{id_.hex()[:8]} is not one of several rival roots", hint="see `meshrelay org show`")
-        following = (relay.local.followed() - rivals[org]) | {id_}
+        following = (relay.local.followed() - rivals) | {id_}
         found = belief.organisation(relay.store, org, following)
         if found is None or not any(one.id == id_ for one in found.roots):
             raise Refusal(
                 "that would not decide it: a recovery key has signed one of the rivals, or several",
                 hint="a branch statement of a recovery key settles it: `meshrelay org branch`",
             )
-        relay.local.follow(id_, instead_of=rivals[org], now=session.now)
+        relay.local.follow(id_, instead_of=rivals, now=session.now)
         if as_json:
             print_json({"organisation": found.id.hex(), "root": id_.hex()})
         else:

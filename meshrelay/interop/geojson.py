@@ -1,4 +1,4 @@
-"""Bulletins as GeoJSON (RFC 7946): one Feature each, its shapes as geometry, its document as properties.
+"""GeoJSON (RFC 7946): bulletins as Features, with shapes as geometry and documents as properties; and areas out of it.
 
 GeoJSON writes longitude first and knows no circles: a circle becomes a ring of 64 points, and `radius_m` stays among
 the properties. Exterior rings run counterclockwise.
@@ -6,12 +6,14 @@ the properties. Exterior rings run counterclockwise.
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any, Final
 
-from meshrelay.core.bulletin import Area, Circle
+from meshrelay.core.bulletin import Area, Circle, Point
+from meshrelay.errors import InvalidDocument
 from meshrelay.interop.document import document
 from meshrelay.relay import Shown
 from meshrelay.words import Words
@@ -45,6 +47,48 @@ def rings_of(area: Area) -> list[_Ring]:
         *[_counterclockwise([[point.lon / 1e6, point.lat / 1e6] for point in polygon]) for polygon in area.polygons],
         *[_round(circle) for circle in area.circles],
     ]
+
+
+def polygons(data: bytes) -> tuple[tuple[Point, ...], ...]:
+    """Return the polygons of a file, closed, whatever they are features of; raises InvalidDocument.
+
+    One with a hole is refused, for there are none here, and so is everything that is no polygon.
+    """
+    try:
+        return tuple(_outlines(json.loads(data)))
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
+        raise InvalidDocument("GeoJSON", f"is not what it should be: {error!r:.80}") from error
+
+
+def _outlines(entry: Any) -> Iterator[tuple[Point, ...]]:
+    match entry["type"]:
+        case "FeatureCollection":
+            inner = entry["features"]
+        case "Feature":
+            inner = [entry["geometry"]]
+        case "GeometryCollection":
+            inner = entry["geometries"]
+        case "MultiPolygon":
+            inner = [{"type": "Polygon", "coordinates": rings} for rings in entry["coordinates"]]
+        case "Polygon":
+            ring, *holes = entry["coordinates"]
+            if holes:
+                raise InvalidDocument("Polygon", "has a hole, and a hole cannot be said here")
+            points = tuple(_point(lon, lat) for lon, lat, *_ in ring)
+            if len(points) < 4 or points[0] != points[-1]:
+                raise InvalidDocument("Polygon", "is no closed ring")
+            yield points
+            return
+        case other:
+            raise InvalidDocument(str(other)[:40], "is no area")
+    for one in inner:
+        yield from _outlines(one)
+
+
+def _point(lon: float, lat: float) -> Point:
+    if not (abs(lat) <= 90 and abs(lon) <= 180):
+        raise InvalidDocument("coordinates", "are not on this planet: longitude comes first, in degrees")
+    return Point(round(lat * 1e6), round(lon * 1e6))
 
 
 def _round(circle: Circle) -> _Ring:

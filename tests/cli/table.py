@@ -195,6 +195,7 @@ ROWS = (
     Row("org sign {proposal} --yes", "All have signed"),
     Row("org sign {sealed_proposal} --key {sealed} --yes --passphrase-file {passphrase} --json", '"carry": "'),
     Row("org delegate {new} {stranger} --org {org}", "lends its name"),
+    Row("org delegate {new} {stranger} --org {org} --area {outline}", "within the corners 43 76, 43 77, 44 77"),
     Row(
         "org delegate {new} {stranger} --org {org} --title desk --days 9 --starts 1h --polygon '43,76 43,77 44,77' "
         "--circle 43,76,2 --geocode A=1 --category Met --severity Severe --daily 5 --kind bulletin --signers {key} "
@@ -343,6 +344,7 @@ WRONG = (
     Row("org sign {rubbish}", "is no JSON", code=1),
     Row("org sign {absent}", "absent", code=1),
     Row("org sign {proposal}", "confirmed", code=1),
+    Row("org delegate {new} {stranger} --org {org} --area {rubbish}", "GeoJSON", code=1),
     Row("org delegate {new} me --org nobody", "nobody here is", code=1),
     Row("org rotate {new} --org {backed} --key {key} --signers {key}", "no recovery key is to sign", code=1),
     Row("org rotate {new} --org {org} --key {key} --recovery me", "do the recovery keys change", code=1),
@@ -426,6 +428,10 @@ class Things:
             "expires": "6h",
         }
         return self._file("form.json", json.dumps(form))
+
+    def outline(self) -> str:
+        """A place as GeoJSON."""
+        return self._file("outline", '{"type": "Polygon", "coordinates": [[[76, 43], [77, 43], [77, 44], [76, 43]]]}')
 
     def words(self) -> str:
         """The words of a translation."""

@@ -472,6 +472,17 @@ def test_the_digits_of_an_organisation_that_is_here_are_found_at_once(people: Pe
     assert centre.read("trust", "list")["known"] == []
 
 
+def test_an_organisation_that_calls_itself_by_another_s_digits_is_not_taken_for_it(people: People) -> None:
+    a, shown = people["a"], people["a"].read("org", "show")
+    people.propose("d", "x.org", "create", "--name", shown["digits"], "--key", people.key("d"))
+    a.do("import", str(people.sign("x.org", "d")))
+    assert a.read("org", "show", shown["digits"])["organisation"] == shown["organisation"]
+    assert a.read("org", "show", "Clinic")["organisation"] == shown["organisation"]
+    people.propose("d", "y.org", "create", "--name", "Clinic", "--key", people.key("d"))
+    a.do("import", str(people.sign("y.org", "d")))
+    assert "2 organisations call themselves" in a.refuse("org", "show", "Clinic")
+
+
 def test_an_id_in_hexadecimal_is_taken_only_where_it_says_what_it_is(people: People) -> None:
     org = Org("elsewhere")
     while people["centre"].call("trust", "add", org.id.hex(), "--as", "x").exit_code == 0:
