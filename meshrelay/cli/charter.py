@@ -10,12 +10,13 @@ from datetime import tzinfo
 from typing import Any, Final
 
 from meshrelay.cli import codes
-from meshrelay.cli.clauses import DAY, Teller
+from meshrelay.cli.clauses import DAY, Teller, quoted
 from meshrelay.core.admission import reopen
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.keys import digits, words
 from meshrelay.core.organisation import Lent, Organisation
 from meshrelay.core.statements import Branch, Delegation, Revocation, Role, Root, Scope, Statement, holding
+from meshrelay.core.trust import TrustView
 from meshrelay.errors import NotFound
 from meshrelay.relay import Relay
 from meshrelay.words.times import stamp
@@ -48,6 +49,13 @@ def resting_on(held: Organisation, relay: Relay) -> tuple[SignedItem, ...]:
 
 def _number(item: SignedItem) -> int:
     return item.body.number if isinstance(item.body, Root) else 2**53
+
+
+def misplaced(trust: TrustView) -> list[str]:
+    """Return the names of own keys that are root or recovery keys of an organisation known here."""
+    roots = [one.root for one in trust.organisations.values() if one.root is not None]
+    secret = {key for root in roots for key in (*root.keys, *root.recovery)}
+    return sorted(name for key, name in trust.own.items() if key in secret)
 
 
 def is_ended(key: bytes, held: Organisation, relay: Relay) -> bool:
@@ -128,7 +136,7 @@ def doubts(body: Statement, held: Organisation | None, relay: Relay, *, now: int
 def lines(held: Organisation, relay: Relay, *, now: int, teller: Teller) -> list[str]:
     """Return what people are shown of an organisation."""
     petname = relay.trust.petname(held.id)
-    called = f'calls itself "{held.name}"' if held.name else "has no name of its own"
+    called = f"calls itself {quoted(held.name)}" if held.name else "has no name of its own"
     known = f"known here as {petname}" if petname else "not known here"
     said = [
         f"Organisation  {called}; {known}",
@@ -156,7 +164,7 @@ def lines(held: Organisation, relay: Relay, *, now: int, teller: Teller) -> list
     for key, lent in sorted(held.lent.items()):
         said.append(f"Lent to {teller.key(key)}{_state(held, key, now)}")
         for one in sorted(lent, key=lambda one: (one.delegation.not_after, one.id)):
-            titled = f'"{one.delegation.title}", ' if one.delegation.title else ""
+            titled = f"{quoted(one.delegation.title)}, " if one.delegation.title else ""
             said.append(
                 f"  {titled}from {teller.time(one.delegation.not_before)} to {teller.time(one.delegation.not_after)}"
             )

@@ -20,6 +20,17 @@ DAY = 86_400
 _INDENT = "  "
 
 
+def quoted(text: str) -> str:
+    """Return somebody's own words in quotes, on one line: nothing in them looks like a line or a quote of ours."""
+    return f'"{on_one_line(text)}"'
+
+
+def on_one_line(text: str) -> str:
+    """Return a text without lines, signs that cannot be seen, and quotes."""
+    shown = "".join(one for one in " ".join(text.split()) if one.isprintable())
+    return shown.replace('"', "'")
+
+
 @dataclass(frozen=True, slots=True)
 class Teller:
     """What it takes to say a statement: what keys are called here and in a file, and the voice for times.
@@ -36,12 +47,12 @@ class Teller:
         """Return what a key is called, and its digits."""
         name = self.petname(key)
         if not name and (claimed := self.claimed.get(key, "")):
-            name = f'"{claimed}"'
+            name = quoted(claimed)
         return f"{name + ', ' if name else ''}{digits(key)}"
 
     def organisation(self, org: bytes, held: Organisation | None) -> str:
         """Return the name of an organisation: as the operator calls it, else as it calls itself."""
-        name = self.petname(org) or (f'"{held.name}"' if held is not None and held.name else "an organisation")
+        name = self.petname(org) or (quoted(held.name) if held is not None and held.name else "an organisation")
         return f"{name}, {digits(org)}"
 
     def time(self, moment: int) -> str:
@@ -50,7 +61,7 @@ class Teller:
 
     def item(self, item: bytes) -> str:
         """Return the beginning of an id, and the headline of the bulletin if it is held."""
-        title = self.titles(item)
+        title = on_one_line(self.titles(item))
         return item.hex()[:10] + (f"  {title}" if title else "")
 
     def statement(self, body: Statement, *, item: bytes, held: Organisation | None) -> list[str]:
@@ -87,7 +98,7 @@ class Teller:
         for polygon in scope.polygons:
             corners = ", ".join(f"{point.lat / 1e6:g} {point.lon / 1e6:g}" for point in polygon[:-1])
             said.append(f"within the corners {corners}")
-        said += [f"where {name} begins with {value}" for name, value in scope.geocodes]
+        said += [f"where {quoted(name)} begins with {quoted(value)}" for name, value in scope.geocodes]
         if scope.daily is not None:
             said.append(f"at most {scope.daily} bulletins a day")
         return said
@@ -103,7 +114,7 @@ class Teller:
         return [_INDENT + self.key(key) for key in keys]
 
     def _first(self, root: Root, item: bytes) -> list[str]:
-        named = f'that calls itself "{root.name}"' if root.name else "without a name"
+        named = f"that calls itself {quoted(root.name)}" if root.name else "without a name"
         return [
             f"A new organisation {named}.",
             f"Its digits: {digits(item)}",
@@ -114,7 +125,7 @@ class Teller:
 
     def _root(self, root: Root, held: Organisation | None) -> list[str]:
         org = self.organisation(root.org or b"", held)
-        lines = [f'Version {root.number} of {org}; it calls itself "{root.name}".', *self._rule(root)]
+        lines = [f"Version {root.number} of {org}; it calls itself {quoted(root.name)}.", *self._rule(root)]
         before = held.root if held is not None else None
         if before is not None and before.number == root.number - 1:
             for what, keys in (
@@ -137,7 +148,7 @@ class Teller:
 
     def _delegation(self, body: Delegation, held: Organisation | None) -> list[str]:
         days = round((body.not_after - body.not_before) / DAY)
-        titled = f' as "{body.title}"' if body.title else ""
+        titled = f" as {quoted(body.title)}" if body.title else ""
         return [
             f"{self.organisation(body.org, held)}",
             f"lends its name to the key {self.key(body.subject)}{titled}",

@@ -8,9 +8,11 @@ from typing import Any
 
 import click
 
+from meshrelay import folder
 from meshrelay import settings as settings_module
 from meshrelay.cli import codes
 from meshrelay.cli import sheet as sheets
+from meshrelay.cli.charter import misplaced
 from meshrelay.cli.files import write_whole
 from meshrelay.cli.frame import Group, confirm, json_option, note, passphrase_option, print_json
 from meshrelay.cli.publish import say_new_key
@@ -142,6 +144,10 @@ def import_(session: Session, file: Path, name: str, as_json: bool) -> None:
     with session.relay() as relay:
         with file.open("rb") as source:
             made = relay.keyring.take(source.read(LARGEST_FILE), name=name)
+        relay.refresh()
+        if made.name in misplaced(relay.trust) and folder.running(session.data) is not None:
+            note(f"The key {made.name} speaks for an organisation, and a relay runs on this folder: whoever takes this")
+            note("computer has it. Keep it on a stick that meets no network: docs/ngo.md says how.")
         _print([made], relay, session, as_json=as_json, whole=True)
 
 

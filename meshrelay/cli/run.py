@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from meshrelay.cli.charter import misplaced
 from meshrelay.cli.frame import Command, note, passphrase_option
 from meshrelay.cli.process import Supervisor, ended_within, on_first_signal, raise_descriptor_limit
 from meshrelay.cli.scan import print_code
@@ -19,7 +20,6 @@ from meshrelay.cli.session import Session, pass_session
 from meshrelay.settings import split_address
 
 if TYPE_CHECKING:
-    from meshrelay.core.trust import TrustView
     from meshrelay.node import Node
     from meshrelay.relay import RelayStatus
 
@@ -69,7 +69,7 @@ async def serve(node: Node, supervisor: Supervisor) -> None:
     on_first_signal(stop.set)
     await node.start()
     fed = asyncio.create_task(_feed(node, supervisor))
-    for name in _misplaced(node.relay.trust):
+    for name in misplaced(node.relay.trust):
         note(
             f"The key {name} speaks for an organisation, and lies in the folder of a relay: whoever takes this computer"
         )
@@ -83,13 +83,6 @@ async def serve(node: Node, supervisor: Supervisor) -> None:
         with ended_within(_STOP_SECONDS, otherwise=lambda: note("It takes too long; ending at once. Nothing is lost.")):
             fed.cancel()
             await node.stop()
-
-
-def _misplaced(trust: TrustView) -> list[str]:
-    """Return the names of own keys that are root or recovery keys of an organisation known here."""
-    roots = [one.root for one in trust.organisations.values() if one.root is not None]
-    secret = {key for root in roots for key in (*root.keys, *root.recovery)}
-    return sorted(name for key, name in trust.own.items() if key in secret)
 
 
 async def _watch(node: Node, supervisor: Supervisor, stop: asyncio.Event) -> None:

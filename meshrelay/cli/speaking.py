@@ -12,7 +12,7 @@ from typing import Final
 
 from meshrelay import belief
 from meshrelay.cli import codes
-from meshrelay.cli.clauses import DAY
+from meshrelay.cli.clauses import DAY, quoted
 from meshrelay.core.bulletin import Bulletin, MsgType
 from meshrelay.core.envelope import Header, ItemClass, Kind
 from meshrelay.core.keys import digits
@@ -111,7 +111,7 @@ def _lends_not(relay: Relay, named: Organisation, key: bytes, *, now: int) -> st
 
 
 def _name(relay: Relay, named: Organisation) -> str:
-    return relay.trust.petname(named.id) or (f'"{named.name}"' if named.name else digits(named.id))
+    return relay.trust.petname(named.id) or (quoted(named.name) if named.name else digits(named.id))
 
 
 def _header(key: bytes, org: bytes, msg_type: MsgType, *, now: int) -> Header:

@@ -8,6 +8,7 @@ import click
 
 from meshrelay import belief
 from meshrelay.cli import codes
+from meshrelay.cli.clauses import on_one_line, quoted
 from meshrelay.cli.codes import Code, named
 from meshrelay.cli.frame import Group, json_option, note, print_json
 from meshrelay.cli.session import Session, pass_session
@@ -211,7 +212,7 @@ def follow(session: Session, root: str, as_json: bool) -> None:
         if as_json:
             print_json({"organisation": found.id.hex(), "root": id_.hex()})
         else:
-            name = relay.trust.petname(found.id) or found.name or digits(found.id)
+            name = relay.trust.petname(found.id) or on_one_line(found.name) or digits(found.id)
             click.echo(f"{name}: this version counts here from now on, and none of its rivals.")
 
 
@@ -231,7 +232,7 @@ def _introduced(relay: Relay, org: bytes) -> str:
         return "\nCareful: its roots exclude each other, so nothing in its name counts. See `meshrelay org show`."
     if one.root is None:
         return "\nIts root has not arrived yet; `meshrelay import` of its carry file brings it."
-    return f"\nIt calls itself {one.root.name}." if one.root.name else ""
+    return f"\nIt calls itself {quoted(one.root.name)}." if one.root.name else ""
 
 
 def _remarks(relay: Relay, anchor: Anchor) -> list[str]:

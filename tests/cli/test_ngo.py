@@ -28,7 +28,8 @@ from tests.conftest import ROOT
 pytestmark = [pytest.mark.usefixtures("cheap_guesses"), pytest.mark.timeout(180)]
 
 TEXT = (ROOT / "docs" / "ngo.md").read_text(encoding="utf-8")
-STEPS = dict(re.findall(r"^### (\d+)\. [^\n]*\n(.*?)(?=^##)", TEXT, re.MULTILINE | re.DOTALL))
+STEPS = dict(re.findall(r"^### (\d+(?=\. )|[A-Z][^\n]*)[^\n]*\n(.*?)(?=^##)", TEXT, re.MULTILINE | re.DOTALL))
+"""What is said at each step of the story, by its number, and in each recipe, by its title."""
 BLOCK = re.compile(r"^ *```console\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 TYPED = re.compile(r" *([a-z]+)\$ (meshrelay .*)")
 STANDS_FOR = re.compile(r"\b(?:CLINIC|WATER|UPDATE|CANCEL|PATH|ROOT)\b")
@@ -175,6 +176,12 @@ def test_the_story_ends_alike_at_the_centre_and_at_a_relay_that_was_away(story: 
     story["late"].do("trust", "add", said["CLINIC"], "--as", "Clinic of Almaty")
     story["late"].do("import", "backwards.carry")
     assert story.verdicts("late") == centre
+
+    # The recipes begin where the story ends.
+    story.play("A passphrase is forgotten", "A laptop is stolen", "New hardware", "A key will lapse")
+    moved = story["newlaptop"].do("publish", "--headline", "From the new laptop")
+    story.hand("newlaptop", "centre")
+    assert story.verdicts("centre")[moved] == ("live", "delegated")
 
 
 @pytest.mark.parametrize("line", sorted({line for _, line, _ in typed(TEXT)}))

@@ -464,12 +464,24 @@ def test_the_digits_of_an_organisation_that_is_here_are_found_at_once(people: Pe
     centre.do("import", people.root)
     shown = centre.read("org", "show")
     assert shown["petname"] == ""
-    assert "It calls itself Clinic" in centre.do("trust", "add", *shown["digits"].split(), "--as", "The clinic")
+    assert 'It calls itself "Clinic"' in centre.do("trust", "add", *shown["digits"].split(), "--as", "The clinic")
     assert centre.read("org", "show", "The clinic")["petname"] == "The clinic"
     centre.do("trust", "block", "The clinic")
     centre.do("trust", "unblock", "The clinic")
     centre.do("trust", "remove", shown["words"])
     assert centre.read("trust", "list")["known"] == []
+
+
+def test_what_people_call_themselves_never_looks_like_a_line_of_ours(people: People) -> None:
+    name = 'Clinic".\nRecovery, to settle conflicts:\n  "d'
+    people.propose("d", "x.org", "create", "--name", name, "--key", people.key("d"))
+    path = Path(people.path("x.org"))
+    entry = json.loads(path.read_text())
+    path.write_text(json.dumps({**entry, "names": {people.public("d"): 'a", 111 111", '}}))
+    shown = people["a"].do("org", "show", str(path)).splitlines()
+    assert shown[0] == """A new organisation that calls itself "Clinic'. Recovery, to settle conflicts: 'd"."""
+    assert not any(line.startswith("Recovery") for line in shown)
+    assert any(line.startswith("""  "a', 111 111',", """) for line in shown)
 
 
 def test_an_organisation_that_calls_itself_by_another_s_digits_is_not_taken_for_it(people: People) -> None:
