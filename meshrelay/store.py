@@ -350,6 +350,10 @@ class Store:
 
     # Looking up
 
+    def in_name_of(self, org: bytes, author: bytes) -> tuple[Held, ...]:
+        """Return what a key said in an organisation's name: bulletins and attestations."""
+        return tuple(self._held("WHERE i.org = ? AND i.author = (SELECT n FROM authors WHERE key = ?)", (org, author)))
+
     def headers(self, ids: Iterable[bytes]) -> dict[bytes, Held]:
         """Return the headers that are held, by id."""
         found: list[Held] = []

@@ -69,14 +69,8 @@ def is_ended(key: bytes, held: Organisation, relay: Relay) -> bool:
 
 def believed(relay: Relay, held: Organisation, key: bytes) -> frozenset[bytes]:
     """Return the items of a key, held here in the organisation's name, that it stands by."""
-    found = set[bytes]()
-    after: str | None = None
-    while True:
-        page = relay.store.page(order="newest", after=after, limit=500, authors=frozenset({key}), cancels=True)
-        found |= {row.header.id for row in page.rows if row.header.org == held.id and held.covers(row.header)}
-        after = page.next
-        if after is None:
-            return frozenset(found)
+    said = relay.store.in_name_of(held.id, key)
+    return frozenset(one.header.id for one in said if held.covers(one.header))
 
 
 def lapsing_with(held: Organisation, keys: Collection[bytes], threshold: int) -> tuple[bytes, ...]:

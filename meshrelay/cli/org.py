@@ -31,6 +31,7 @@ from meshrelay.core.organisation import Organisation
 from meshrelay.core.statements import (
     MAX_GOOD,
     MAX_LENT,
+    Attestation,
     Branch,
     Delegation,
     Revocation,
@@ -237,7 +238,7 @@ def delegate(session: Session, /, file: Path, key: str, as_json: bool, **given: 
 @click.argument("key", metavar="KEY")
 @_org_option
 @click.option("--good", metavar="ID", multiple=True, help="A bulletin of the key that stays good; may be repeated.")
-@click.option("--keep-published", is_flag=True, help="All its bulletins that are held here and believed stay good.")
+@click.option("--keep-published", is_flag=True, help="All that it said, is held here and believed stays good.")
 @_signers_option
 @json_option
 @pass_session
@@ -273,7 +274,7 @@ def revoke(
                 hint="give those that still matter, each with --good",
             )
         if keep_published and not kept:
-            note("Nothing of that key is held here, so nothing stays good.")
+            note("Nothing that key said in its name is held here, so nothing stays good.")
         roles = _voices(relay, root, signers, names)
         by_root = any(Role.ROOT in role for role in roles.values())
         body = Revocation(
@@ -524,6 +525,8 @@ def _teller(session: Session, relay: Relay, names: Mapping[bytes, str]) -> Telle
     def title(item: bytes) -> str:
         data = relay.store.get_many([item]).get(item)
         body = reopen(data).body if data is not None else None
+        if isinstance(body, Attestation):
+            return f"{body.says}: {body.target.hex()[:10]}"
         return body.texts[0].headline if isinstance(body, Bulletin) and body.texts else ""
 
     return Teller(session.words(), relay.trust.petname, names, title)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from meshrelay.core.admission import admit
+from meshrelay.core.admission import admit, sign
 from meshrelay.core.keys import digits, words
+from meshrelay.core.statements import Attestation, Says
 from meshrelay.interop import carry, proposal
+from meshrelay.keyring import Keyring
 from tests.cli.conftest import Terminal
 from tests.organising import Org
 from tests.processes import launch
@@ -317,9 +320,15 @@ def test_who_leaves_in_peace_keeps_what_they_published(people: People) -> None:
     items = [people["d"].do("publish", "--headline", one) for one in "xy"]
     alone = people["d"].do("publish", "--headline", "z", "--org", "none")
     people.meet("d", "a")
+    org = bytes.fromhex(people["a"].read("org", "show")["organisation"])
+    with Keyring(people["d"].data / "keys").signing("d") as signer:
+        word = Attestation(int(time.time()), signer.stream, 9, bytes.fromhex(alone), Says.CONFIRM, org=org)
+        Path(people.path("word")).write_bytes(sign(word, signer.key).data)
+    people["a"].do("import", people.path("word"))
     made = people.propose("a", "end.org", "revoke", people.key("d"), "--keep-published", *people.signers("a", "b"))
-    assert "but for 2:" in " ".join(made["says"])
-    assert not any(alone[:10] in line for line in made["says"])
+    assert "but for 3:" in " ".join(made["says"])
+    assert any(f"confirm: {alone[:10]}" in line for line in made["says"])
+    assert not any(line.strip().startswith(alone[:10]) for line in made["says"])
     people["a"].do("import", str(people.sign("end.org", "a", "b")))
     assert {author_at(people["a"], one) for one in items} == {"delegated"}
 
