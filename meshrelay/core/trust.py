@@ -212,7 +212,7 @@ class TrustView:
             if named is not None and named.id in self.anchors
             else None
         )
-        if header.author in self.blocked or (header.org is not None and header.org in self.blocked):
+        if self._blocked(header) is not None:
             return Author.BLOCKED, membership
         if self.is_struck(header):
             return Author.REVOKED, membership
@@ -229,13 +229,21 @@ class TrustView:
 
         Statements about keys always stand.
         """
+        return self.struck_by(header) is not None
+
+    def struck_by(self, header: Header) -> bytes | None:
+        """Return the key or the organisation that takes an item back, or None."""
         if header.item_class == ItemClass.KEYS:
-            return False
+            return None
         good = self.revoked.get(header.author)
         if good is not None and header.id not in good:
-            return True
+            return header.author
         named = self._named(header)
-        return named is not None and named.strikes(header)
+        return named.id if named is not None and named.strikes(header) else None
+
+    def against(self, header: Header) -> bytes | None:
+        """Return the key or the organisation that is blocked, else that takes the item back, or None."""
+        return self._blocked(header) or self.struck_by(header)
 
     def petname(self, key: bytes) -> str:
         """Return the name the operator gave a key or an organisation, or an empty text."""
@@ -277,13 +285,19 @@ class TrustView:
                 return None
         return None
 
+    def _blocked(self, header: Header) -> bytes | None:
+        return next((one for one in (header.author, header.org) if one is not None and one in self.blocked), None)
+
     def _named(self, header: Header) -> Organisation | None:
         return self.organisations.get(header.org) if header.org is not None else None
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What somebody known here says about a bulletin: `voice` is the key, or the organisation it speaks for."""
+    """What somebody known here says about a bulletin: `voice` is the key, or the organisation it speaks for.
+
+    The voice of an `own` key is this relay's, and has no petname.
+    """
 
     voice: bytes
     petname: str
@@ -291,15 +305,17 @@ class Word:
     sent: int
     fault: Fault | None = None
     note: str = ""
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What to tell a person about one bulletin; `by` are the headers that ended it, Cancels first, then the newest.
 
-    `membership` is what the organisation that it names says, if that is anchored here as `organisation`; `words` are
-    the attestations of those known here, one a voice, disputes first and then the newest; `unknown_words` how many
-    others gave one, which nobody counts.
+    `against` is the key or the organisation that is blocked, or whose revocation takes it back. `membership` is what
+    the organisation that it names says, if that is anchored here as `organisation`; `words` are the attestations of
+    those known here, one a voice, disputes first and then the newest; `unknown_words` how many others gave one, which
+    nobody counts.
     """
 
     standing: Standing
@@ -309,6 +325,7 @@ class Verdict:
     anchor: Anchor | None = None
     petname: str = ""
     by: tuple[Header, ...] = ()
+    against: bytes | None = None
     organisation: Anchor | None = None
     membership: Membership | None = None
     words: tuple[Word, ...] = ()
@@ -376,8 +393,9 @@ def verdict(
         known=author in KNOWN_AUTHORS,
         anchor=trust.anchors.get(header.author),
         # What a key of our own is called here is for nobody else; while it holds, the relay's name stands for it.
-        petname="" if author is Author.REVOKED and header.author in trust.own else trust.petname(header.author),
+        petname="" if author is not Author.OWN and header.author in trust.own else trust.petname(header.author),
         by=by,
+        against=trust.against(header),
         organisation=trust.anchors.get(header.org) if header.org is not None and membership is not None else None,
         membership=membership,
         words=words,
@@ -461,7 +479,9 @@ def weigh(header: Header, around: Surroundings, trust: TrustView, clock: Clock) 
             unknown += 1
         elif isinstance(item.body, Attestation):
             said = item.body
-            word = Word(voice, trust.petname(voice), said.says, said.sent, said.fault, said.note)
+            own = voice in trust.own
+            petname = "" if own else trust.petname(voice)
+            word = Word(voice, petname, said.says, said.sent, said.fault, said.note, own)
             order = (said.sent, item.id)
             if voice not in words or words[voice][0] < order:
                 words[voice] = order, word

@@ -8,7 +8,8 @@ from __future__ import annotations
 from meshrelay.words.catalogue import add_folder, is_draft, page_languages
 from meshrelay.words.languages import PAGE_LANGUAGES, Choice, direction, negotiate, own_name, pick
 from meshrelay.words.said import Part, Said, Sort
-from meshrelay.words.speech import Words, grouped, key_code, shortened, visible
+from meshrelay.words.speech import grouped, key_code, shortened, visible
+from meshrelay.words.verdicts import Words
 
 __all__ = [
     "PAGE_LANGUAGES",

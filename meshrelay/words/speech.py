@@ -1,10 +1,9 @@
-"""The sentences: what this relay tells a person about bulletins, senders, times and itself, in one language.
+"""The sentences: what this relay tells a person about bulletins, times and itself, in one language.
 
-`Words` holds what every sentence needs (language, zone, now); its methods take values and return sentences.
+`Voice` holds what every sentence needs (language, zone, now); its methods take values and return sentences.
 Nothing here reads a clock, a file (but the catalogues, once) or a setting.
 
-Law: a sentence never claims more than was checked. A known sender is "believed because ...", never checked or verified;
-what an unknown sender claims is always said to be a claim.
+Not here: who is behind a bulletin and whether it holds (verdicts.py, which makes `Words` of this).
 """
 
 from __future__ import annotations
@@ -24,16 +23,14 @@ from meshrelay.core.bulletin import (
     Bulletin,
     Category,
     Certainty,
-    Origin,
     OriginKind,
     Response,
     Severity,
     Text,
     Urgency,
 )
-from meshrelay.core.envelope import Header
 from meshrelay.core.lint import Finding
-from meshrelay.core.trust import Author, How, Standing, Verdict
+from meshrelay.core.trust import How
 from meshrelay.words import terms, times
 from meshrelay.words.catalogue import catalogue, mark
 from meshrelay.words.labels import LABELS
@@ -41,18 +38,6 @@ from meshrelay.words.languages import own_name, pick
 from meshrelay.words.said import Part, Said, Sort, fill, name, plain
 
 _BABEL: Final = {"en": "en_GB"}
-_STANDING: Final = {
-    Standing.NOT_YET: mark("Not valid yet."),
-    Standing.ANNOUNCED: mark("Not valid yet."),
-    Standing.SUPERSEDED: mark("Superseded."),
-    Standing.CANCELLED: mark("Cancelled."),
-    Standing.EXPIRED: mark("Ended."),
-    Standing.PERHAPS_EXPIRED: mark("Perhaps ended."),
-}
-_KNOWN_BY: Final = {
-    How.DIGITS: mark("Believed because people of this relay compared the digits of their key with them on {date}."),
-    How.KEY: mark("Believed because people of this relay were given their key and took it on as known on {date}."),
-}
 _MAX_NAME = 80
 _BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Letters and signs, as Unicode has it, that are drawn as nothing."""
@@ -60,8 +45,8 @@ _DAY = 86400
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """A voice in one language: `language` is one that pages are written in, `texts` the order in which texts are tried.
+class Voice:
+    """A voice: `language` is one that pages are written in, `texts` the order in which texts are tried.
 
     `now` is unix seconds; `tz` is the zone in which times are said, a fixed offset will do.
     """
@@ -234,108 +219,6 @@ class Words:
         tag = pick([tag for tag, _ in area.names], self.texts)
         return Part(dict(area.names)[tag], language=tag)
 
-    def severity_line(self, verdict: Verdict, severity: Severity) -> str:
-        """Return the head of a card: the severity, with what it asks for while it holds, or whose word it is."""
-        known = verdict.known
-        if verdict.drill:
-            what = self.severity(severity)
-            template = mark("Drill: practising {what}") if known else mark("Unknown sender. Drill: {what}")
-            return str(self._fill(template, what=what))
-        if known:
-            return self._say((terms.SEVERITY_WITH_GLOSS if verdict.alarms else terms.SEVERITY)[severity])
-        templates = {
-            Author.BLOCKED: mark("Blocked sender. It says: {what}"),
-            Author.REVOKED: mark("Key withdrawn. It says: {what}"),
-        }
-        template = templates.get(verdict.author, mark("Unknown sender. It says: {what}"))
-        return str(self._fill(template, what=self.severity(severity)))
-
-    def who(self, verdict: Verdict, *, relay: str) -> Part:
-        """Return the name a known sender goes by: the operator's petname, or the relay's name for its own keys."""
-        return name(relay if verdict.author is Author.OWN else verdict.petname)
-
-    def why(self, verdict: Verdict, bulletin: Bulletin, author: bytes, *, relay: str) -> Said:
-        """Return who says so, and why this relay believes them or does not."""
-        key = key_code(author)
-        match verdict.author:
-            case Author.OWN:
-                said = self._says(verdict, relay) + self._fill(mark("These are the people who run this relay."))
-            case Author.ANCHORED if verdict.anchor is not None:
-                reason = _KNOWN_BY[verdict.anchor.how]
-                said = self._says(verdict, relay) + self._fill(reason, date=self.date(verdict.anchor.since))
-            case Author.BLOCKED:
-                said = self._fill(mark("The people of this relay blocked this sender, key {key}."), key=key)
-            case Author.REVOKED if verdict.petname:
-                message = mark("The key of {name} was withdrawn by its owner. Do not rely on this.")
-                said = self._fill(message, name=name(verdict.petname))
-            case Author.REVOKED:
-                said = self._fill(mark("This key, {key}, was withdrawn by its owner. Do not rely on this."), key=key)
-            case _:
-                said = self._unknown(bulletin, author)
-        origin = self.origin(bulletin)
-        return said if origin is None else said + origin
-
-    def origin(self, bulletin: Bulletin) -> Said | None:
-        """Return whose words were passed on, and whether anybody here checked them; None for the author's own."""
-        origin = bulletin.origin
-        match origin.kind:
-            case OriginKind.CAP | OriginKind.FEED:
-                said = self._fill(mark("Relayed from {source}."), source=name(self._source(bulletin, origin)))
-            case OriginKind.REPORT:
-                said = self._fill(mark("A visitor told them; they passed it on."))
-            case _:
-                return self._fill(mark("They say that they checked it themselves.")) if origin.checked else None
-        if origin.checked:
-            return said + self._fill(mark("They say that they checked it themselves."))
-        return said + self._fill(mark("They did not check it."))
-
-    def standing(self, verdict: Verdict) -> str | None:
-        """Return in a word that a bulletin does not hold, or None while it does."""
-        return self._say_or_none(_STANDING.get(verdict.standing))
-
-    def ended(self, verdict: Verdict, header: Header, *, by: Bulletin | None, relay: str) -> Said | None:
-        """Return how a bulletin came to its end: by whom and when, what stands in its place; None while it holds.
-
-        `by` is the newest bulletin that ended it, where that is held.
-        """
-        match verdict.standing:
-            case Standing.CANCELLED:
-                author, when = self._author(verdict, header, relay), self.moment(verdict.by[0].sent)
-                note = shortened(by.note) if by is not None else ""
-                if not note:
-                    return self._fill(mark("Withdrawn by its author, {name}: {when}."), name=author, when=when)
-                return self._fill(
-                    mark("Withdrawn by its author, {name}: {when}. “{reason}”"),
-                    name=author,
-                    when=when,
-                    reason=Part(note, Sort.QUOTE),
-                )
-            case Standing.SUPERSEDED:
-                update = verdict.by[0]
-                title = Part("…") if by is None else self.title_of(by)
-                link = Part(title.text, Sort.TITLE, id=update.id, language=title.language)
-                return self._fill(mark("Replaced {when} by {title}"), when=self.moment(update.sent), title=link)
-            case Standing.EXPIRED if header.expires is not None and header.expires > header.sent + 1:
-                # What was past when it came here was signed to end at once; valid() says when it really did.
-                return self._fill(mark("It held until {when}."), when=self.moment(header.expires))
-            case Standing.PERHAPS_EXPIRED if header.expires is not None:
-                return self._fill(
-                    mark("It held until {when}; this relay is not sure of the time."), when=self.moment(header.expires)
-                )
-            case Standing.NOT_YET:
-                return self._fill(mark("It is dated later than now: {when}."), when=self.moment(header.sent))
-            case _:
-                return None
-
-    def seal(self, verdict: Verdict, header: Header, *, relay: str) -> Said:
-        """Return who signed a bulletin, when, and what that says."""
-        author = self._author(verdict, header, relay)
-        return self._fill(
-            mark("{name} signed this bulletin: {when}. Not one letter has changed since."),
-            name=author,
-            when=self.moment(header.sent),
-        )
-
     def key(self, author: bytes) -> Said:
         """Return what a sender goes by whom nobody here knows: the beginning of the key."""
         return self._fill(mark("key {key}"), key=key_code(author))
@@ -472,10 +355,14 @@ class Words:
             mark("{name}: their digits were compared. Nothing signed with that key has come yet."), name=name(petname)
         )
 
-    def met(self, petname: str, *, since: int, how: How) -> Said:
-        """Return how a sender became known, for the list of known senders."""
-        reason = self._fill(_KNOWN_BY[how], date=self.date(since))
-        return Said((name(petname), Part(": "), *reason.parts))
+    def met(self, petname: str, *, since: int, how: How, organisation: bool = False) -> Said:
+        """Return how a sender became known, a key or an organisation, for the list of known senders."""
+        return Said((name(petname), Part(": "), *self.known_by(how, since, organisation=organisation).parts))
+
+    def known_by(self, how: How, since: int, *, organisation: bool) -> Said:
+        """Return why a key or an organisation is believed."""
+        reasons = terms.ORGANISATION_KNOWN_BY if organisation else terms.KNOWN_BY
+        return self._fill(reasons[how], date=self.date(since))
 
     # Beneath
 
@@ -496,37 +383,6 @@ class Words:
 
     def _offset(self, moment: int) -> Part:
         return Part(times.offset(moment, self.tz), Sort.ZONE, at=moment)
-
-    def _says(self, verdict: Verdict, relay: str) -> Said:
-        template = mark("{name} practises this.") if verdict.drill else mark("{name} says so.")
-        return self._fill(template, name=self.who(verdict, relay=relay))
-
-    def _unknown(self, bulletin: Bulletin, author: bytes) -> Said:
-        text = self.text_of(bulletin)
-        claimed = visible(text.sender_name.strip()) if text is not None else ""
-        if claimed:
-            return self._fill(
-                mark("{unknown}, calling itself “{claimed}”, key {key}."),
-                unknown=Part(self._say(mark("Unknown sender")), Sort.STRONG),
-                claimed=Part(shortened(claimed), Sort.QUOTE),
-                key=key_code(author),
-            )
-        return self._fill(
-            mark("{unknown}, no name given, key {key}."),
-            unknown=Part(self._say(mark("Unknown sender")), Sort.STRONG),
-            key=key_code(author),
-        )
-
-    def _author(self, verdict: Verdict, header: Header, relay: str) -> Part:
-        if verdict.author is Author.OWN or verdict.petname:
-            return self.who(verdict, relay=relay)
-        return key_code(header.author)
-
-    def _source(self, bulletin: Bulletin, origin: Origin) -> str:
-        text = self.text_of(bulletin)
-        if text is not None and visible(text.sender_name):
-            return shortened(text.sender_name)
-        return shortened(bulletin.source or (origin.identity.sender if origin.identity else "")) or "?"
 
     def _say(self, message: str) -> str:
         return catalogue(self.language).gettext(message)

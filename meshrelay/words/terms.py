@@ -1,4 +1,4 @@
-"""The words for CAP's words: severity with a plain gloss, urgency, certainty, category, response.
+"""The words for CAP's words (severity with a plain gloss, urgency, certainty, category, response), and for trust's.
 
 CAP's word stays where it is a word of everyday language; the gloss says what it asks of the reader.
 """
@@ -9,6 +9,9 @@ from typing import Final
 
 from meshrelay.core.bulletin import Category, Certainty, Response, Severity, Urgency
 from meshrelay.core.lint import Flaw
+from meshrelay.core.scope import Beyond
+from meshrelay.core.statements import Fault
+from meshrelay.core.trust import Author, How, Standing
 from meshrelay.words.catalogue import mark
 
 SEVERITY: Final = {
@@ -75,4 +78,45 @@ FLAWS: Final = {
     Flaw.NO_URGENCY: mark("It does not say when to act."),
     Flaw.NO_CERTAINTY: mark("It does not say how sure you are."),
     Flaw.LACKS_LANGUAGE: mark("It is not written in every language of this place: {languages}."),
+}
+STANDING: Final = {
+    Standing.NOT_YET: mark("Not valid yet."),
+    Standing.ANNOUNCED: mark("Not valid yet."),
+    Standing.SUPERSEDED: mark("Superseded."),
+    Standing.CANCELLED: mark("Cancelled."),
+    Standing.EXPIRED: mark("Ended."),
+    Standing.PERHAPS_EXPIRED: mark("Perhaps ended."),
+}
+KNOWN_BY: Final = {
+    How.DIGITS: mark("Believed because people of this relay compared the digits of their key with them on {date}."),
+    How.KEY: mark("Believed because people of this relay were given their key and took it on as known on {date}."),
+}
+ORGANISATION_KNOWN_BY: Final = {
+    How.DIGITS: mark(
+        "Believed because people of this relay compared the digits of this organisation with it on {date}."
+    ),
+    How.KEY: mark("Believed because people of this relay took this organisation on as known on {date}."),
+}
+NOT_KNOWN: Final = {
+    Author.BLOCKED: mark("Blocked sender"),
+    Author.REVOKED: mark("Key withdrawn"),
+    Author.FORKED: mark("Sender contradicts itself"),
+    Author.DISPUTED_ORGANISATION: mark("Organisation in dispute"),
+    Author.OUTSIDE_REMIT: mark("Outside its remit"),
+    Author.DELEGATION_ENDED: mark("Key no longer lent"),
+    Author.UNKNOWN: mark("Unknown sender"),
+}
+BEYOND: Final = {
+    Beyond.TIME: mark("{name} lent this key its name, but not for the time when this was signed."),
+    Beyond.KIND: mark("{name} lent this key its name, but not for bulletins."),
+    Beyond.SEVERITY: mark("{name} lent this key its name, but not for anything as severe as this."),
+    Beyond.CATEGORY: mark("{name} lent this key its name, but not for this subject."),
+    Beyond.PLACE: mark("{name} lent this key its name, but not for this place."),
+    Beyond.DAILY: mark("{name} lent this key its name, but not for so many bulletins in one day."),
+}
+DISPUTED_BY: Final = {
+    Fault.FALSE: mark("Disputed by {name}: they say that it is false ({when})."),
+    Fault.OUTDATED: mark("Disputed by {name}: they say that it is out of date ({when})."),
+    Fault.MOVED: mark("Disputed by {name}: they say that it is somewhere else now ({when})."),
+    Fault.STAGED: mark("Disputed by {name}: they say that it was staged ({when})."),
 }
