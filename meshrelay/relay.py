@@ -92,8 +92,8 @@ class Shown:
 
     @property
     def changed(self) -> int:
-        """When it last changed for readers: when it arrived, or when its end was signed."""
-        return max([self.received, *(act.header.sent for act in self.by)])
+        """When it last changed for readers: when it arrived, was disputed or confirmed, or its end was signed."""
+        return max([self.received, *(act.header.sent for act in self.by), *(one.sent for one in self.verdict.words)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,6 +180,10 @@ def card(one: Shown, words: Words, *, relay: str, whole: bool = False) -> Iterat
     ended = words.ended(verdict, one.header, by=by, relay=relay)
     if ended:
         yield from _lines(str(ended))
+    others = words.others(verdict, relay=relay) if whole else ()
+    for said in others or (words.disputed(verdict, relay=relay), words.confirmed(verdict, relay=relay)):
+        if said:
+            yield from _lines(str(said))
     yield from _lines(str(words.why(verdict, bulletin, one.header.author, relay=relay)))
 
 

@@ -1,7 +1,7 @@
 """Bulletins as an Atom feed (RFC 4287): what any feed reader, screen or script can show.
 
-A title says what a feed reader would lose otherwise: the severity, that it is a drill, that the sender is unknown, and
-that it no longer holds.
+A title says what a feed reader would lose otherwise: the severity, that it is a drill, that the sender is unknown, that
+it no longer holds, and that people known here dispute it.
 Everything is text; nothing that an author wrote is markup or a link.
 """
 
@@ -43,9 +43,9 @@ def _entry(root: ElementTree.Element, one: Shown, words: Words, *, relay: str, b
     if text is not None:
         entry.set(_XML_LANG, text.language)
     head = words.standing(verdict) or f"{words.severity_line(verdict, bulletin.severity)}."
-    title = words.title_of(bulletin).text
+    disputed = words.disputed(verdict, relay=relay)
     _add(entry, "id", f"urn:meshrelay:{item}")
-    _add(entry, "title", f"{head} {title}")
+    _add(entry, "title", " ".join(filter(None, [str(disputed or ""), head, words.title_of(bulletin).text])))
     _add(entry, "updated", stamp(one.changed, words.tz))
     _add(entry, "published", stamp(bulletin.sent, words.tz))
     author = ElementTree.SubElement(entry, f"{{{_ATOM}}}author")
@@ -65,6 +65,7 @@ def _entry(root: ElementTree.Element, one: Shown, words: Words, *, relay: str, b
         text.instruction if text else "",
         text.description if text else "",
         str(words.why(verdict, bulletin, one.header.author, relay=relay)),
+        *map(str, words.others(verdict, relay=relay)),
     ]
     _add(entry, "summary", "\n\n".join(line for line in lines if line))
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 from meshrelay.core.bulletin import Area, Bulletin, CapReference, Origin, Resource
+from meshrelay.core.statements import Says
+from meshrelay.core.trust import Verdict
 from meshrelay.relay import Listing, Shown
 from meshrelay.words import Words
 from meshrelay.words.times import stamp
@@ -56,6 +58,15 @@ def document(one: Shown, words: Words, *, relay: str, whole: bool = False) -> di
             "name": words.who(verdict, relay=relay).text or None,
             "since": _time(verdict.anchor.since if verdict.anchor else None, words),
             "how": str(verdict.anchor.how) if verdict.anchor else None,
+            "against": verdict.against.hex() if verdict.against else None,
+            "organisation": _organisation(verdict, bulletin.org, words),
+            "disputed": str(words.disputed(verdict, relay=relay) or "") or None,
+            "attestations": {
+                "dispute": _attestations(verdict, Says.DISPUTE, words, relay),
+                "confirm": _attestations(verdict, Says.CONFIRM, words, relay),
+                "cannot_check": _attestations(verdict, Says.CANNOT_CHECK, words, relay),
+                "unknown": verdict.unknown_words,
+            },
             "ended_by": [act.id.hex() for act in verdict.by],
             "says": str(words.why(verdict, bulletin, header.author, relay=relay)),
         },
@@ -72,6 +83,35 @@ def listing(page: Listing, words: Words, *, relay: str) -> dict[str, Any]:
         "next": page.next,
         "as_of": stamp(words.now, words.tz),
     }
+
+
+def _organisation(verdict: Verdict, org: bytes | None, words: Words) -> dict[str, Any] | None:
+    """Return how a bulletin stands to the organisation that it names; null where it names none."""
+    if org is None:
+        return None
+    known, stands = verdict.organisation, verdict.membership
+    return {
+        "id": org.hex(),
+        "name": known.petname if known else None,
+        "state": str(stands.standing) if stands else "unknown",
+        "beyond": str(stands.beyond) if stands and stands.beyond else None,
+        "until": _time(stands.until if stands else None, words),
+        "title": stands.title if stands else "",
+    }
+
+
+def _attestations(verdict: Verdict, what: Says, words: Words, relay: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "voice": word.voice.hex(),
+            "name": relay if word.own else word.petname,
+            "sent": stamp(word.sent, words.tz),
+            "fault": str(word.fault) if word.fault else None,
+            "note": word.note,
+            "says": str(words.attested(word, relay=relay)),
+        }
+        for word in verdict.saying(what)
+    ]
 
 
 def _rest(bulletin: Bulletin) -> dict[str, Any]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, Final
 
+from meshrelay.core import organisation
 from meshrelay.core.bulletin import Category
+from meshrelay.core.scope import Beyond
+from meshrelay.core.statements import Fault
 from meshrelay.core.trust import Author, Standing
 
 _TEXT: Final = {"type": "string"}
@@ -133,6 +136,7 @@ def _taken() -> dict[str, Any]:
 
 
 def _bulletin() -> dict[str, Any]:
+    said = {"type": "array", "items": _attestation()}
     texts = ("event", "urgency", "severity", "certainty", "sender_name", "headline", "description", "instruction")
     return {
         "type": "object",
@@ -165,9 +169,50 @@ def _bulletin() -> dict[str, Any]:
                     "name": {"type": ["string", "null"]},
                     "since": {"type": ["string", "null"], "format": "date-time"},
                     "how": {"type": ["string", "null"]},
+                    "against": {**_HEX, "type": ["string", "null"]},
+                    "organisation": _organisation(),
+                    "disputed": {"type": ["string", "null"]},
+                    "attestations": {
+                        "type": "object",
+                        "required": ["dispute", "confirm", "cannot_check", "unknown"],
+                        "properties": {
+                            "dispute": said,
+                            "confirm": said,
+                            "cannot_check": said,
+                            "unknown": {"type": "integer"},
+                        },
+                    },
                     "ended_by": {"type": "array", "items": _HEX},
                     "says": _TEXT,
                 },
             },
+        },
+    }
+
+
+def _organisation() -> dict[str, Any]:
+    return {
+        "type": ["object", "null"],
+        "properties": {
+            "id": _HEX,
+            "name": {"type": ["string", "null"]},
+            "state": {"enum": ["unknown", *organisation.Standing]},
+            "beyond": {"enum": [None, *Beyond]},
+            "until": {**_TIME, "type": ["string", "null"]},
+            "title": _TEXT,
+        },
+    }
+
+
+def _attestation() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {
+            "voice": _HEX,
+            "name": _TEXT,
+            "sent": _TIME,
+            "fault": {"enum": [None, *Fault]},
+            "note": _TEXT,
+            "says": _TEXT,
         },
     }

@@ -11,12 +11,14 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from urllib.parse import urlencode
 
 from markupsafe import Markup
 
 from meshrelay.core.bulletin import Bulletin, MsgType, Severity, Text
 from meshrelay.core.keys import digits
+from meshrelay.core.statements import Says
 from meshrelay.core.trust import Author
 from meshrelay.relay import LIVE, TAKEN_BACK, Shown
 from meshrelay.web.shape import Map, draw
@@ -29,6 +31,7 @@ _ALARMS = {
     Severity.MODERATE: "moderate",
     Severity.MINOR: "minor",
 }
+_LOOKS_OF_WORDS = {Says.CONFIRM: "", Says.DISPUTE: "square", Says.CANNOT_CHECK: "open"}
 _MAX_LIST_TEXT, _MAX_LIST_TITLE, _MAX_LIST_PLACE, _MAX_LIST_PLACES = 700, 200, 120, 6
 _LONG_TITLE = 140
 
@@ -68,6 +71,9 @@ class Card:
     description: str
     facts: tuple[Fact, ...]
     why: Markup
+    disputed: Markup | None
+    """That people known here say that it is wrong; it belongs to the head of the card."""
+    confirmed: Markup | None
 
     def cut(self, most: int) -> Card:
         """Return the card with what to do in at most so many characters."""
@@ -81,6 +87,8 @@ class Whole:
     card: Card
     languages: tuple[str, ...]
     chain: tuple[tuple[str, Markup], ...]
+    others: tuple[tuple[str, Markup], ...]
+    """What others say of it, disputes first, each with the look of its point on the line."""
     history: tuple[tuple[str, Markup, Markup], ...]
     resources: tuple[str, ...]
     map: Map | None
@@ -187,6 +195,8 @@ def card(one: Shown, page: Page, *, whole: bool = False) -> Card:
         description=visible(text.description) if text and whole else "",
         facts=_facts(one, page, text, whole=whole),
         why=page.sure(words.why(verdict, bulletin, one.header.author, relay=page.relay)),
+        disputed=page.html(words.disputed(verdict, relay=page.relay)),
+        confirmed=page.html(words.confirmed(verdict, relay=page.relay)),
     )
 
 
@@ -198,6 +208,7 @@ def whole(one: Shown, page: Page, *, before: tuple[Shown, ...] = ()) -> Whole:
         card=top,
         languages=tuple(text.language for text in bulletin.texts if text.language != top.language),
         chain=_chain(one, page),
+        others=_others(one, page),
         history=_history(one, page, before),
         resources=tuple(
             " · ".join(filter(None, (resource.description, resource.mime_type, resource.uri)))
@@ -271,6 +282,14 @@ def _chain(one: Shown, page: Page) -> tuple[tuple[str, Markup], ...]:
         words.key_line(digits(header.author)),
     ]
     return tuple((look, page.sure(sentence)) for sentence in said)
+
+
+def _others(one: Shown, page: Page) -> tuple[tuple[str, Markup], ...]:
+    """Return what others say of a bulletin, disputes first."""
+    verdict = one.verdict
+    looks = [_LOOKS_OF_WORDS[word.says] for word in verdict.words]
+    said = page.words.others(verdict, relay=page.relay)
+    return tuple((look, page.sure(sentence)) for look, sentence in zip_longest(looks, said, fillvalue="open"))
 
 
 def _history(one: Shown, page: Page, before: tuple[Shown, ...]) -> tuple[tuple[str, Markup, Markup], ...]:
