@@ -1,4 +1,4 @@
-"""What a relay does, minus the network: publish, receive, list.
+"""What a relay does, minus the network: publish, attest, receive, list.
 
 Everything that comes from outside (peers, carry files, documents, uploads) enters by :meth:`Relay.receive`; what
 people see leaves by :meth:`Relay.bulletins`. Nothing here opens a socket or reads a clock.
@@ -10,8 +10,9 @@ the disk.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -33,9 +34,10 @@ from meshrelay.core.clock import AGREEMENT, Clock, Evidence, floor, tell
 from meshrelay.core.encoding import decode, encode
 from meshrelay.core.envelope import Header, ItemClass, Kind, SignedItem
 from meshrelay.core.keys import codes
+from meshrelay.core.statements import Attestation, Fault, Says
 from meshrelay.core.trust import Anchor, How, Standing, TrustView, Verdict, ended_by, verdict
 from meshrelay.errors import InvalidItem, NotFound, Reason, Refusal, StoreFull
-from meshrelay.keyring import Keyring
+from meshrelay.keyring import Keyring, Signer
 from meshrelay.local import Hidden, Local, Planned
 from meshrelay.room import Room
 from meshrelay.store import Change, Held, Store
@@ -208,6 +210,23 @@ class RelayStatus:
         return sum(peer.connected for peer in self.peers)
 
 
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """A key while it is held, and the place in its stream of what it signs next."""
+
+    signer: Signer
+    seq: int
+    prev: bytes | None
+
+    @property
+    def author(self) -> bytes:
+        return self.signer.key.public
+
+    @property
+    def stream(self) -> bytes:
+        return self.signer.stream
+
+
 class Relay:
     """One relay's items and what it makes of them; `trust` is the view in force.
 
@@ -364,6 +383,50 @@ class Relay:
 
         Raises Refusal when it would not be a valid bulletin, when the key cannot be used, or when there is no room.
         """
+        with self._turn(key_name, now=now) as turn:
+            live = self._live(turn.author, turn.stream, ended=draft.targets, now=now)
+            body = dataclasses.replace(draft, sent=now, chain=Chain(turn.stream, turn.seq, turn.prev, live))
+            return self._issue(body, turn, now=now, back_until=back_until, planned=planned)
+
+    def attest(
+        self,
+        target: bytes,
+        key_name: str,
+        says: Says,
+        *,
+        now: int,
+        fault: Fault | None = None,
+        note: str = "",
+        org: bytes | None = None,
+    ) -> SignedItem:
+        """Sign as `key_name` what is known of the bulletin `target`, and store it; it outdoes what the key said before.
+
+        `fault` goes with a dispute and only with it, `org` is the organisation in whose name. Raises NotFound when the
+        bulletin is not here, and Refusal as :meth:`publish` does.
+        """
+        held = self.store.headers([target]).get(target)
+        if held is None or held.header.kind is not Kind.BULLETIN:
+            raise NotFound("this bulletin is not here", hint="see `meshrelay list --all`")
+        with self._turn(key_name, now=now) as turn:
+            before = self.store.attestations([target], authors={turn.author}).get(target, [])
+            # Within one second the ids would decide which of two words is the newer.
+            latest = max((reopen(data).header.sent for data in before), default=0)
+            sent = latest + 1 if now <= latest <= now + AGREEMENT else now
+            body = Attestation(sent, turn.stream, turn.seq, target, says, fault, note, org, turn.prev)
+            return self._issue(body, turn, now=now)
+
+    def lenders(self, key: bytes, *, now: int) -> tuple[Anchor, ...]:
+        """Return the organisations known here that lend their name to a key now."""
+        trust = self.trust
+        return tuple(
+            trust.anchors[one.id]
+            for one in trust.organisations.values()
+            if one.id in trust.anchors and one.lends(key, now=now)
+        )
+
+    @contextmanager
+    def _turn(self, key_name: str, *, now: int) -> Iterator[_Turn]:
+        """Hold a key and its next number; raises Refusal when it cannot sign now."""
         with self.keyring.signing(key_name) as signer:
             author = signer.key.public
             if floor(self.heard, base=now) > now + AGREEMENT:
@@ -373,25 +436,33 @@ class Relay:
                 )
             if author in self.trust.revoked:
                 raise Refusal(f"the key {key_name} was revoked", hint="make a new one with `meshrelay key new`")
-            newest = self.store.highest_seq(author, signer.stream)
-            seq = signer.next_number(highest_held=newest[0] if newest else 0)
-            prev = newest[1] if newest else None
-            live = self._live(author, signer.stream, ended=draft.targets, now=now)
-            body = dataclasses.replace(draft, sent=now, chain=Chain(signer.stream, seq, prev, live))
-            try:
-                item = sign(body, signer.key)
-            except ValueError as error:
-                raise Refusal(str(error), hint="change that and publish again") from error
-            signer.take(seq)
-            if planned is not None:
-                self.local.note_signed(planned, item.id)
-            if back_until is not None:
-                self.local.keep_back(item.id, until=back_until)
-                self.kept_back = {**self.kept_back, item.id: back_until}
-            if author not in self.trust.own:
-                self.refresh()
-            if self.room.take([item], self.trust, now=now).declined:
-                raise StoreFull("there is no room for it", hint=self.room.advice)
+            seq, prev = self.store.highest_seq(author, signer.stream) or (0, None)
+            yield _Turn(signer, signer.next_number(highest_held=seq), prev)
+
+    def _issue(
+        self,
+        body: Bulletin | Attestation,
+        turn: _Turn,
+        *,
+        now: int,
+        back_until: int | None = None,
+        planned: int | None = None,
+    ) -> SignedItem:
+        """Sign, write the number down, and store."""
+        try:
+            item = sign(body, turn.signer.key)
+        except ValueError as error:
+            raise Refusal(str(error), hint="change that and publish again") from error
+        turn.signer.take(turn.seq)
+        if planned is not None:
+            self.local.note_signed(planned, item.id)
+        if back_until is not None:
+            self.local.keep_back(item.id, until=back_until)
+            self.kept_back = {**self.kept_back, item.id: back_until}
+        if item.author not in self.trust.own:
+            self.refresh()
+        if self.room.take([item], self.trust, now=now).declined:
+            raise StoreFull("there is no room for it", hint=self.room.advice)
         return item
 
     def plan(self, draft: Bulletin, key_name: str, *, due: int, hide_source: bool = False) -> int:
@@ -534,6 +605,13 @@ class Relay:
             after, scanned = page.next, scanned + len(page.rows)
             if after is None or len(shown) == query.limit or scanned >= MOST_SCANNED:
                 return Listing(tuple(shown), after)
+
+    def item(self, item: bytes) -> SignedItem:
+        """Return one item of any kind; raise NotFound."""
+        data = self.store.get_many([item]).get(item)
+        if data is None:
+            raise NotFound("this item is no longer here", hint="see `meshrelay list --all`")
+        return reopen(data)
 
     def bulletin(self, item: bytes, clock: Clock) -> Shown:
         """Return one bulletin; raise NotFound."""

@@ -13,12 +13,14 @@ from meshrelay.cli.session import Session, pass_session
 from meshrelay.cli.values import Language, Moment
 from meshrelay.core.admission import reopen
 from meshrelay.core.bulletin import Bulletin, MsgType
+from meshrelay.core.envelope import SignedItem
 from meshrelay.core.keys import digits
-from meshrelay.core.trust import Author
-from meshrelay.errors import NotFound, Refusal
+from meshrelay.core.statements import signers_of
+from meshrelay.core.trust import Author, TrustView
+from meshrelay.errors import Refusal
 from meshrelay.interop import cap, geojson
-from meshrelay.interop.document import document, listing
-from meshrelay.relay import LIVE, Lane, Query, Relay, Shown
+from meshrelay.interop.document import document, listing, statement
+from meshrelay.relay import LIVE, Lane, Query, Shown
 from meshrelay.words import Words
 from meshrelay.words.times import stamp
 
@@ -99,21 +101,30 @@ def list_(
 def show(session: Session, item: str, lang: str | None, form: str | None, as_json: bool) -> None:
     """Show everything about one bulletin.
 
-    ID may be the beginning of one.
+    Of another item, such as somebody's word on a bulletin, say what it is. ID may be the beginning of one.
     """
     if form and as_json:
         raise click.UsageError("give one of --json, --cap, --geojson and --raw")
     words, name = session.words(lang), session.relay_name()
     with session.relay() as relay:
         id_ = relay.find(item)
+        signed = relay.item(id_)
         if form == "raw":
-            click.echo(_envelope(relay, id_), nl=False)
+            click.echo(signed.data, nl=False)
+            return
+        if not isinstance(signed.body, Bulletin):
+            if form:
+                raise Refusal("it is no bulletin, and has no such form", hint="leave out the form, or give --json")
+            if as_json:
+                print_json(statement(signed, words, petname=relay.trust.petname))
+            else:
+                click.echo("\n".join(_statement(signed, words, relay.trust)))
             return
         one = relay.bulletin(id_, session.clock(relay))
         if form == "cap":
             named = relay.store.get_many(one.bulletin.references).values()
             targets = [reopen(data) for data in named]
-            click.echo(cap.write_alert(reopen(_envelope(relay, id_)), targets=targets).rstrip(b"\n"))
+            click.echo(cap.write_alert(signed, targets=targets).rstrip(b"\n"))
         elif form == "geojson":
             print_json(geojson.feature(one, words, relay=name, whole=True))
         elif as_json:
@@ -232,8 +243,10 @@ def _lines(text: str) -> Iterator[str]:
         yield from textwrap.wrap(paragraph, _WIDTH, initial_indent="  ", subsequent_indent="  ") or [""]
 
 
-def _envelope(relay: Relay, id_: bytes) -> bytes:
-    data = relay.store.get_many([id_]).get(id_)
-    if data is None:
-        raise NotFound("this item is no longer here", hint="see `meshrelay list --all`")
-    return data
+def _statement(item: SignedItem, words: Words, trust: TrustView) -> Iterator[str]:
+    """Yield what a statement says, when it was signed and by which keys."""
+    yield f"{item.id.hex()}  {item.header.kind}"
+    yield from _lines(str(words.statement(item, petname=trust.petname)))
+    yield from _lines(f"{words['issued']}: {words.issued(item.header.sent)}")
+    for key in [signer.key for signer in signers_of(item.body)] or [item.author]:
+        yield from _lines(str(words.key_line(digits(key))))

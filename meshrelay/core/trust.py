@@ -458,7 +458,7 @@ def ended_by(
 def weigh(header: Header, around: Surroundings, trust: TrustView, clock: Clock) -> tuple[tuple[Word, ...], int]:
     """Return what known voices say of a bulletin, each its newest word, and how many others said something.
 
-    A voice is a key or the organisation that it speaks for, and has no say on what it said itself.
+    A voice is a key or the organisation that it speaks for, and has no say on what it or a colleague said.
     """
     newest: dict[bytes, SignedItem] = {}
     for item in around.attestations:
@@ -469,6 +469,8 @@ def weigh(header: Header, around: Surroundings, trust: TrustView, clock: Clock) 
             if held is None or (held.header.sent, held.id) < (item.header.sent, item.id):
                 newest[item.author] = item
     own_voices = {one for one in (header.author, header.org) if one is not None}
+    if (named := trust.organisations.get(header.org or b"")) is not None:
+        own_voices |= named.lent.keys()
     words: dict[bytes, tuple[tuple[int, bytes], Word]] = {}
     unknown = around.unknown_words
     for item in newest.values():

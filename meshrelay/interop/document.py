@@ -1,5 +1,7 @@
 """One bulletin as the JSON document that programs read: on /api/v1/bulletins, in /feed.geojson and by ``list --json``.
 
+And one statement, for ``show --json`` and the commands that make one.
+
 Times are RFC 3339 with the relay's offset, ids and keys lower-case hex. What people read stands beside what programs
 read: `language`, `headline`, `description` and `instruction` are the text that fits the reader best.
 
@@ -8,14 +10,20 @@ Source: docs/spec/http.md, "A bulletin as JSON".
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, Final
 
-from meshrelay.core.bulletin import Area, Bulletin, CapReference, Origin, Resource
-from meshrelay.core.statements import Says
+from meshrelay.core.bulletin import Area, Bulletin, CapReference, Origin, Point, Resource
+from meshrelay.core.envelope import SignedItem
+from meshrelay.core.statements import Role, Says
 from meshrelay.core.trust import Verdict
 from meshrelay.relay import Listing, Shown
 from meshrelay.words import Words
 from meshrelay.words.times import stamp
+
+_TIMES: Final = frozenset({"sent", "not_before", "not_after"})
 
 
 def document(one: Shown, words: Words, *, relay: str, whole: bool = False) -> dict[str, Any]:
@@ -74,6 +82,42 @@ def document(one: Shown, words: Words, *, relay: str, whole: bool = False) -> di
     if one.hidden:
         found["hidden"] = True  # this relay's own people alone are ever given it
     return found | _rest(bulletin) if whole else found
+
+
+def statement(item: SignedItem, words: Words, *, petname: Callable[[bytes], str]) -> dict[str, Any]:
+    """Return the document of an item that is no bulletin; `petname` as for :meth:`Words.statement`.
+
+    `author` is the key that signed it, or for what several signed the first of them; `in_words` what it says.
+    """
+    body = item.body
+    said = {field.name: getattr(body, field.name) for field in dataclasses.fields(body)}
+    said["organisation"] = said.pop("org", None)
+    return {
+        "id": item.id.hex(),
+        "author": item.author.hex(),
+        "kind": str(item.header.kind),
+        **{key: _time(value, words) if key in _TIMES else _written(value) for key, value in said.items()},
+        "in_words": str(words.statement(item, petname=petname)),
+    }
+
+
+def _written(value: object) -> Any:
+    """Return a value of a statement as JSON has it."""
+    match value:
+        case bytes():
+            return value.hex()
+        case Role():
+            return [str(role.name).lower() for role in Role if role in value]
+        case tuple():
+            return [_written(one) for one in value]
+        case Point():
+            return [value.lat / 1e6, value.lon / 1e6]
+        case StrEnum():
+            return str(value)
+        case _ if dataclasses.is_dataclass(value):
+            return {field.name: _written(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        case _:
+            return value
 
 
 def listing(page: Listing, words: Words, *, relay: str) -> dict[str, Any]:

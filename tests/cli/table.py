@@ -85,6 +85,21 @@ ROWS = (
     Row("withdraw {id} --key me"),
     Row("publish --headline x --org none"),
     Row("withdraw {sealed_id} --note wrong --passphrase-file {passphrase} --json", '"note": "wrong"'),
+    Row("confirm {strange_id}", r"^[0-9a-f]{64}$"),
+    Row("confirm {strange_id} --note seen --org none --key {key} --json", '"says": "confirm"'),
+    Row("confirm {id} --passphrase-file {passphrase}", "is your own"),
+    Row("dispute {strange_id} --reason moved", r"^[0-9a-f]{64}$"),
+    Row(
+        "dispute {strange_id} --reason FALSE --note 'the tap runs' --org none --key {sealed} "
+        "--passphrase-file {passphrase} --json",
+        '"fault": "false"',
+    ),
+    Row("cannot-check {strange_id}", r"^[0-9a-f]{64}$"),
+    Row(
+        "cannot-check {strange_id} --note 'nobody there' --org none --key {sealed} --passphrase-file {passphrase} "
+        "--json",
+        '"says": "cannot check"',
+    ),
     Row("planned"),
     Row("planned --json", '"planned": '),
     Row("planned remove {plan}", "Struck: "),
@@ -126,6 +141,9 @@ ROWS = (
     Row("show {id} --cap", "<alert "),
     Row("show {id} --geojson", '"Feature"'),
     Row("show {id} --raw"),
+    Row("show {word}", "could not check it"),
+    Row("show {word} --json", '"kind": "attestation"'),
+    Row("show {word} --raw"),
     Row("search water"),
     Row("search water --lang ru --limit 2 --json", '"bulletins": '),
     Row("hide {id}"),
@@ -285,6 +303,15 @@ WRONG = (
     Row("publish --headline x --key {sealed} --passphrase-file {rubbish}", "passphrase is wrong", code=1),
     Row("withdraw {nothing}", "no item here", code=1),
     Row("withdraw {strange_id}", "a key that is not here", code=1),
+    Row("confirm {nothing}", "no item here", code=1),
+    Row("confirm {word}", "not here", code=1),
+    Row("confirm {strange_id} --org nobody", "no organisation is called nobody here", code=1),
+    Row("confirm {strange_id} --key nobody", "no key called", code=1),
+    Row("dispute {strange_id}", "--reason", code=2),
+    Row("dispute {nothing} --reason false", "no item here", code=1),
+    Row("cannot-check {nothing}", "no item here", code=1),
+    Row("show {word} --cap", "is no bulletin", code=1),
+    Row("show {word} --geojson", "is no bulletin", code=1),
     Row("planned remove 999", "nothing planned", code=1),
     Row("planned resume 999", "nothing planned", code=1),
     Row("draft save x {absent}", "absent", code=1),
@@ -484,6 +511,10 @@ class Things:
         """A bulletin of somebody unknown here."""
         found = self._terminal.read("import", self["carry"])
         return str(found["ids"][0])
+
+    def word(self) -> str:
+        """What somebody here says of a bulletin."""
+        return self._terminal.do("cannot-check", self["strange_id"])
 
     def hidden_id(self) -> str:
         """A bulletin that is hidden."""
