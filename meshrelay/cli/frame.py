@@ -144,7 +144,8 @@ def _guarded(work: Callable[[], Any]) -> int:
         code = work()
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "meshrelay"
-        complain(error.format_message(), hint=f"see `{path} --help`")
+        # What may be chosen from comes a line each; an error is one line, and what to do about it another.
+        complain(" ".join(error.format_message().split()), hint=f"see `{path} --help`")
         return USAGE
     except click.FileError as error:
         complain(error.format_message(), hint="give the path of a file that can be read")

@@ -87,7 +87,7 @@ ROWS = (
     Row("withdraw {sealed_id} --note wrong --passphrase-file {passphrase} --json", '"note": "wrong"'),
     Row("confirm {strange_id}", r"^[0-9a-f]{64}$"),
     Row("confirm {strange_id} --note seen --org none --key {key} --json", '"says": "confirm"'),
-    Row("confirm {id} --passphrase-file {passphrase}", "is your own"),
+    Row("confirm {id} --passphrase-file {passphrase}", r"^[0-9a-f]{64}$"),
     Row("dispute {strange_id} --reason moved", r"^[0-9a-f]{64}$"),
     Row(
         "dispute {strange_id} --reason FALSE --note 'the tap runs' --org none --key {sealed} "
