@@ -124,6 +124,35 @@ def surroundings(
     }
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """How far what is held of a known sender reaches.
+
+    `heard` is when the newest of it was signed, by whichever key of an organisation; `missing` are numbers of the key's
+    bulletins that held when it signed its newest, and that never came here.
+    """
+
+    heard: int
+    missing: frozenset[int] = frozenset()
+
+
+def news(store: Store, trust: TrustView, header: Header) -> News | None:
+    """Return how far the news of the sender of a bulletin reaches; None where nothing of it is held."""
+    newest = store.newest(header.author)
+    if newest is None or newest.header.stream is None:
+        return None
+    last = store.highest_seq(header.author, newest.header.stream)
+    signed = store.headers([last[1]] if last else [])
+    heard = max([newest.header.sent, *(one.header.sent for one in signed.values())])
+    org = trust.organisations.get(header.org) if header.org is not None and header.org in trust.anchors else None
+    if org is not None and header.author in org.lent and header.author not in trust.anchors:
+        heard = max([heard, *store.newest_sent(org.lent.keys()).values()])
+    data = store.get_many([newest.header.id]).get(newest.header.id)
+    body = reopen(data).body if data is not None else None
+    live = body.chain.live if isinstance(body, Bulletin) else ()
+    return News(heard, store.lacking(header.author, newest.header.stream, live))
+
+
 def _is_counted(header: Header, trust: TrustView) -> bool:
     """Tell whether an organisation lets the author say so much a day."""
     named = trust.organisations.get(header.org) if header.org is not None else None

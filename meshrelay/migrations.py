@@ -36,6 +36,15 @@ def _forks(db: sqlite_utils.Database) -> None:
     db.conn.execute("CREATE INDEX items_org ON items (author, org, sent) WHERE org IS NOT NULL")
 
 
+@items()
+def _numbers_gone(db: sqlite_utils.Database) -> None:
+    # Numbers of a stream whose items were here and were let go, so that nobody takes them for missing.
+    db.conn.execute(
+        "CREATE TABLE gone (n INTEGER PRIMARY KEY, author INTEGER NOT NULL, stream BLOB NOT NULL, seq INTEGER NOT NULL,"
+        " UNIQUE (author, stream, seq))"
+    )
+
+
 _FIRST = (
     # `sequence` counts arrivals and removals alike and never falls; a row's n is its place in that count, so no n is
     # used twice and "what changed since" needs no log of arrivals.

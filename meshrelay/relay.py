@@ -35,7 +35,7 @@ from meshrelay.core.encoding import decode, encode
 from meshrelay.core.envelope import Header, ItemClass, Kind, SignedItem
 from meshrelay.core.keys import codes
 from meshrelay.core.statements import Attestation, Fault, Says
-from meshrelay.core.trust import Anchor, How, Standing, TrustView, Verdict, ended_by, verdict
+from meshrelay.core.trust import Anchor, Author, How, Standing, TrustView, Verdict, ended_by, verdict
 from meshrelay.errors import InvalidItem, NotFound, Reason, Refusal, StoreFull
 from meshrelay.keyring import Keyring, Signer
 from meshrelay.local import Hidden, Local, Planned
@@ -83,7 +83,11 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One bulletin as people see it; `by` are the items that ended it, Cancels first, then the newest."""
+    """One bulletin as people see it; `by` are the items that ended it, Cancels first, then the newest.
+
+    `news` is how far the news of its sender reaches, where it is a known one that is not of this relay; lists leave it
+    out.
+    """
 
     header: Header
     bulletin: Bulletin
@@ -91,6 +95,7 @@ class Shown:
     received: int
     by: tuple[SignedItem, ...] = ()
     hidden: Hidden | None = None
+    news: belief.News | None = None
 
     @property
     def changed(self) -> int:
@@ -537,6 +542,7 @@ class Relay:
             # Whether they have an effect decides whether there is room for them.
             trust = belief.view(self.store, self.local, self.keyring, now=trust.now, coming=telling)
         taken = self.room.take(wanted, trust, now=now, doubtful=doubtful)
+        self.store.pass_over(item.header for item in wanted if item.id in taken.declined and item.author in trust.known)
         new = set(taken.new)
         for place, item in zip(places, wanted, strict=True):
             if item.id in taken.declined:
@@ -619,7 +625,10 @@ class Relay:
         data = self.store.get_many([item]).get(item)
         if held is None or data is None or held.header.kind is not Kind.BULLETIN:
             raise NotFound("this bulletin is not here", hint="see `meshrelay list --all`")
-        return self._judge([(held, data)], clock)[0]
+        (one,) = self._judge([(held, data)], clock)
+        if not one.verdict.known or one.verdict.author is Author.OWN:
+            return one
+        return dataclasses.replace(one, news=belief.news(self.store, self.trust, one.header))
 
     def public(self, item: bytes, clock: Clock) -> Shown:
         """Return one bulletin for anybody who asks; raise NotFound, for a hidden one too."""

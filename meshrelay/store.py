@@ -34,7 +34,7 @@ import sqlite_utils
 from meshrelay import migrations
 from meshrelay.core import order
 from meshrelay.core.admission import admit, reopen
-from meshrelay.core.bulletin import ACTS_FOR, Bulletin, MsgType, Severity, Urgency
+from meshrelay.core.bulletin import ACTS_FOR, MAX_LIVE, Bulletin, MsgType, Severity, Urgency
 from meshrelay.core.envelope import KEY_SIZE, Header, Kind, SignedItem
 from meshrelay.core.quota import Share
 from meshrelay.errors import InvalidItem, MeshrelayError, NotFound, StoreDamaged, StoreFull, StoreUnusable
@@ -408,6 +408,32 @@ class Store:
             if held.header.seq is not None:
                 return held.header.seq, held.header.id
         return None
+
+    def newest(self, author: bytes) -> Held | None:
+        """Return the newest bulletin held of an author, by the time at which it was signed."""
+        by_author = "WHERE i.kind = 'bulletin' AND i.author = (SELECT n FROM authors WHERE key = ?)"
+        return next(iter(self._held(f"{by_author} ORDER BY i.sent DESC, i.id DESC LIMIT 1", (author,))), None)
+
+    def lacking(self, author: bytes, stream: bytes, numbers: Collection[int]) -> frozenset[int]:
+        """Return those numbers of a stream of which nothing is held, nor was held and let go of, nor declined."""
+        with self._reading() as db:
+            found = db.execute(
+                "WITH wanted AS (SELECT n FROM authors WHERE key = ?)"
+                " SELECT seq FROM items INDEXED BY items_author WHERE author = (SELECT n FROM wanted) AND stream = ?2"
+                f" AND seq IN ({_marks(numbers)})"
+                " UNION SELECT seq FROM gone WHERE author = (SELECT n FROM wanted) AND stream = ?2",
+                (author, stream, *numbers),
+            )
+            return frozenset(numbers) - {row[0] for row in found}
+
+    def pass_over(self, headers: Iterable[Header]) -> None:
+        """Remember of items that were declined that they are not missing, where something of their author is held."""
+        places = [(one.stream, one.seq, one.author) for one in headers if one.seq is not None]
+        if places:
+            with self._writing() as db:
+                db.executemany(
+                    "INSERT OR IGNORE INTO gone (author, stream, seq) SELECT n, ?, ? FROM authors WHERE key = ?", places
+                )
 
     def newest_sent(self, authors: Collection[bytes]) -> dict[bytes, int]:
         """Return when the newest bulletin held of each of these authors was signed; those of whom none is held lack."""
@@ -1084,7 +1110,10 @@ def _recount(db: sqlite3.Connection) -> None:
     )
 
 
-def _remove(db: sqlite3.Connection, ids: Sequence[bytes]) -> int:
+def _remove(db: sqlite3.Connection, ids: Sequence[bytes], *, wanted: bool = False) -> int:
+    """Remove items; those that are still `wanted`, for they were damaged, leave no memory of their numbers."""
+    if not wanted:
+        _remember_gone(db, ids)
     rows = db.execute(
         "SELECT n, id, key, author, ifnull(CAST(targets AS BLOB), x'') FROM items"
         f" WHERE id IN ({_marks(ids)}) ORDER BY n",
@@ -1107,10 +1136,9 @@ def _remove(db: sqlite3.Connection, ids: Sequence[bytes]) -> int:
                 found = db.execute(_ENDED_BY.format(name=name), (targets[at : at + _ID_SIZE], author))
                 perhaps.update(row[0] for row in found)
     _mark_ended(db, list(perhaps))
-    db.executemany(
-        "DELETE FROM authors WHERE n = ?1 AND NOT EXISTS (SELECT 1 FROM items WHERE author = ?1)",
-        [(author,) for author in {row[3] for row in rows}],
-    )
+    authors = [(author,) for author in {row[3] for row in rows}]
+    db.executemany("DELETE FROM authors WHERE n = ?1 AND NOT EXISTS (SELECT 1 FROM items WHERE author = ?1)", authors)
+    db.executemany("DELETE FROM gone WHERE author = ?1 AND NOT EXISTS (SELECT 1 FROM authors WHERE n = ?1)", authors)
     db.executemany(
         "INSERT INTO removals (n, key, id) VALUES (?, ?, ?)",
         [(n, key, item) for n, (_, item, key, _, _) in enumerate(rows, start=sequence + 1)],
@@ -1119,6 +1147,18 @@ def _remove(db: sqlite3.Connection, ids: Sequence[bytes]) -> int:
     db.execute("DELETE FROM removals WHERE n < ?", (sequence - REMEMBERED,))
     db.execute("UPDATE state SET sequence = ?", (sequence,))
     return len(rows)
+
+
+def _remember_gone(db: sqlite3.Connection, ids: Sequence[bytes]) -> None:
+    """Remember the numbers of these items, of each author the last so many that a bulletin can list as live."""
+    place = f"FROM items WHERE id IN ({_marks(ids)}) AND seq IS NOT NULL"
+    authors = db.execute(f"SELECT DISTINCT author {place}", ids).fetchall()
+    db.execute(f"INSERT OR REPLACE INTO gone (author, stream, seq) SELECT author, stream, seq {place}", ids)
+    db.executemany(
+        f"DELETE FROM gone WHERE author = ?1 AND n <= (SELECT n FROM gone WHERE author = ?1"
+        f" ORDER BY n DESC LIMIT 1 OFFSET {MAX_LIVE})",
+        authors,
+    )
 
 
 def _share(items: object, size: object) -> Share:
@@ -1146,7 +1186,7 @@ def _clear_away(db: sqlite3.Connection, numbers: Sequence[int]) -> None:
     digests = {row[0]: row[_AT["digest"]] for row in rows}
     hollow = [n for n, one in held.items() if not _is_whole(one.header.id, digests[n], datas.get(n))]
     ids = [held[n].header.id for n in hollow]
-    if len(hollow) == len(numbers) and _remove(db, ids) == len(ids):
+    if len(hollow) == len(numbers) and _remove(db, ids, wanted=True) == len(ids):
         return
     # The indexes hold what a row said before it was damaged; deleting it would find them wrong.
     db.execute("REINDEX items")

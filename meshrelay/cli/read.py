@@ -233,6 +233,10 @@ def _behind(one: Shown, words: Words, *, relay: str) -> Iterator[str]:
     languages = [text.language for text in bulletin.texts]
     if len(languages) > 1:
         yield from _lines(f"{words['also-written-in']}: {', '.join(languages)}")
+    if one.news:
+        yield from _lines(str(words.heard(one.verdict, one.news.heard, relay=relay)))
+        if one.news.missing:
+            yield from _lines(words.missing(len(one.news.missing)))
     yield from _lines(str(words.seal(one.verdict, one.header, relay=relay)))
     yield from _lines(str(words.key_line(digits(one.header.author))))
     yield from _lines(words["not-right"])

@@ -75,6 +75,8 @@ def document(one: Shown, words: Words, *, relay: str, whole: bool = False) -> di
                 "cannot_check": _attestations(verdict, Says.CANNOT_CHECK, words, relay),
                 "unknown": verdict.unknown_words,
             },
+            "heard": _time(one.news.heard if one.news else None, words),
+            "missing": len(one.news.missing) if one.news else None,
             "ended_by": [act.id.hex() for act in verdict.by],
             "says": str(words.why(verdict, bulletin, header.author, relay=relay)),
         },

@@ -182,6 +182,8 @@ def _bulletin() -> dict[str, Any]:
                             "unknown": {"type": "integer"},
                         },
                     },
+                    "heard": {**_TIME, "type": ["string", "null"]},
+                    "missing": {"type": ["integer", "null"]},
                     "ended_by": {"type": "array", "items": _HEX},
                     "says": _TEXT,
                 },

@@ -89,6 +89,8 @@ class Whole:
     chain: tuple[tuple[str, Markup], ...]
     others: tuple[tuple[str, Markup], ...]
     """What others say of it, disputes first, each with the look of its point on the line."""
+    news: tuple[Markup, ...]
+    """When a known sender was last heard from, and how many of its bulletins are missing here."""
     history: tuple[tuple[str, Markup, Markup], ...]
     resources: tuple[str, ...]
     map: Map | None
@@ -209,6 +211,7 @@ def whole(one: Shown, page: Page, *, before: tuple[Shown, ...] = ()) -> Whole:
         languages=tuple(text.language for text in bulletin.texts if text.language != top.language),
         chain=_chain(one, page),
         others=_others(one, page),
+        news=_news(one, page),
         history=_history(one, page, before),
         resources=tuple(
             " · ".join(filter(None, (resource.description, resource.mime_type, resource.uri)))
@@ -282,6 +285,15 @@ def _chain(one: Shown, page: Page) -> tuple[tuple[str, Markup], ...]:
         words.key_line(digits(header.author)),
     ]
     return tuple((look, page.sure(sentence)) for sentence in said)
+
+
+def _news(one: Shown, page: Page) -> tuple[Markup, ...]:
+    """Return how far the news of a known sender reaches."""
+    if one.news is None:
+        return ()
+    heard = page.sure(page.words.heard(one.verdict, one.news.heard, relay=page.relay))
+    missing = len(one.news.missing)
+    return (heard, page.sure(page.words.missing(missing))) if missing else (heard,)
 
 
 def _others(one: Shown, page: Page) -> tuple[tuple[str, Markup], ...]:
