@@ -175,7 +175,7 @@ def test_a_page_is_given_what_others_say_in_words_with_the_look_of_each(clinic: 
     clinic.attest(clinic.voice, item, Says.DISPUTE, Fault.MOVED, "now at the <b>mill</b>")
     clinic.attest(Author(30), item, Says.CONFIRM)
     shown = clinic.place.relay.bulletin(item.id, Clock(NOW))
-    whole = view.whole(shown, view.Page(words(), "Three Poplars", ""))
+    whole = view.whole(shown, view.Page(words(), "Three Poplars"))
     assert [look for look, _ in whole.others] == ["square", "open"]
     assert "&lt;b&gt;mill" in whole.others[0][1]
     assert whole.card.disputed is not None
