@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,6 +78,16 @@ def test_a_dispute_is_said_in_every_list(terminal: Terminal, other: Terminal, ru
         assert "“open again”" in said
     hand_over(terminal, other, word["id"])
     assert words_on(other, rumour)["unknown"] == 1
+
+
+def test_words_go_along_in_a_carry_file(terminal: Terminal, other: Terminal, rumour: str, tmp_path: Path) -> None:
+    terminal.do("dispute", rumour, "--reason", "staged")
+    know(other, terminal, "River school")
+    carried = str(tmp_path / "news.carry")
+    terminal.do("export", carried)
+    other.do("import", carried)
+    (one,) = words_on(other, rumour)["dispute"]
+    assert (one["name"], one["fault"]) == ("River school", "staged")
 
 
 def test_the_newest_word_counts_even_within_one_second(terminal: Terminal, rumour: str) -> None:
