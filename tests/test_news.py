@@ -124,6 +124,18 @@ def test_a_sender_was_last_heard_from_when_the_newest_of_it_was_signed(relay: Re
     assert relay.bulletin(item.id, Clock(NOON + 100)).news == News(NOON + 70)
 
 
+def test_the_last_of_several_words_of_one_second_is_the_newest(relay: Relay) -> None:
+    item = notice(1)
+    relay.store.put_many([item], received=NOON)
+    relay.keyring.new("me", now=NOON)
+    relay.refresh()
+    for _ in range(8):
+        for says in (Says.CONFIRM, Says.CANNOT_CHECK):
+            relay.attest(item.id, "me", says, now=NOON + 50)
+            (word,) = relay.bulletin(item.id, Clock(NOON + 100)).verdict.words
+            assert word.says is says
+
+
 def test_an_organisation_was_heard_from_when_any_of_its_keys_was(relay: Relay) -> None:
     org = Org()
     lent = [org.delegates(one.public) for one in (STRANGER, COLLEAGUE)]

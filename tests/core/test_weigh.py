@@ -156,6 +156,8 @@ def test_a_verdict_says_who_is_against_it_the_key_or_the_organisation() -> None:
     assert (by_org.author, by_org.against) == (Author.REVOKED, org.id)
     itself = view(held, anchored=(org.id,), statements=[sign(Revocation(NOON, FIELD.public), FIELD)])
     assert judged(target, trust=itself).against == FIELD.public
-    blocked = judged(target, trust=view(held, anchored=(org.id,), blocked=[org.id]))
-    assert (blocked.author, blocked.against) == (Author.BLOCKED, org.id)
+    blocked = judged(target, trust=view(held, blocked=[FIELD.public]))
+    assert (blocked.author, blocked.against) == (Author.BLOCKED, FIELD.public)
+    named = judged(notice(NIGHT, org.id), trust=view(held, blocked=[org.id]))
+    assert (named.author, named.against) == (Author.BLOCKED, org.id)
     assert judged(notice()).against is None
