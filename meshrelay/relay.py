@@ -420,15 +420,6 @@ class Relay:
             body = Attestation(sent, turn.stream, turn.seq, target, says, fault, note, org, turn.prev)
             return self._issue(body, turn, now=now)
 
-    def lenders(self, key: bytes, *, now: int) -> tuple[Anchor, ...]:
-        """Return the organisations known here that lend their name to a key now."""
-        trust = self.trust
-        return tuple(
-            trust.anchors[one.id]
-            for one in trust.organisations.values()
-            if one.id in trust.anchors and one.lends(key, now=now)
-        )
-
     @contextmanager
     def _turn(self, key_name: str, *, now: int) -> Iterator[_Turn]:
         """Hold a key and its next number; raises Refusal when it cannot sign now."""

@@ -10,17 +10,15 @@ import click
 from meshrelay.cli.frame import Command, json_option, note, passphrase_option, print_json
 from meshrelay.cli.publish import say_new_key
 from meshrelay.cli.session import Session, pass_session
+from meshrelay.cli.speaking import in_name_of
 from meshrelay.cli.values import Word
 from meshrelay.core.envelope import Header
+from meshrelay.core.organisation import Organisation
 from meshrelay.core.statements import Fault, Says
-from meshrelay.core.trust import Anchor
-from meshrelay.errors import NotFound, Refusal
 from meshrelay.interop.document import statement
 from meshrelay.relay import Relay
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-NOBODY = "none"
 
 
 def _options(command: F) -> F:
@@ -29,10 +27,9 @@ def _options(command: F) -> F:
         passphrase_option,
         click.option(
             "--org",
-            metavar="NAME",
+            metavar="ORG",
             default="",
-            help="In the name of this organisation (its name here, or the beginning of its id; none: of nobody). "
-            "Default: of the one that lends its name to the key.",
+            help="Whose name to speak in; default: the known one that lent this key its name; none: nobody's.",
         ),
         click.option("--key", metavar="NAME", default="", help="The key to sign with; default: the only one, or `me`."),
         click.option("--note", metavar="TEXT", default="", help="What was seen, and where; shown beside your name."),
@@ -87,7 +84,7 @@ def _attest(
         chosen, made = session.signing_key(relay, key)
         if made:
             say_new_key(relay, chosen.name)
-        lender = named_organisation(relay, chosen.public, org, now=session.now)
+        named = in_name_of(relay, chosen.public, org, now=session.now)
         item = relay.attest(
             target.id,
             chosen.name,
@@ -95,42 +92,23 @@ def _attest(
             now=session.now,
             fault=fault,
             note=note,
-            org=lender.key if lender else None,
+            org=named.id if named is not None else None,
         )
-        _warn(target, item.header, lender)
+        _warn(relay, target, item.header, named)
         if as_json:
             print_json(statement(item, session.words(), petname=relay.trust.petname))
         else:
             click.echo(item.id.hex())
 
 
-def named_organisation(relay: Relay, key: bytes, name: str, *, now: int) -> Anchor | None:
-    """Return the organisation in whose name a key is to speak; without a name the one that lends it its own.
-
-    Raises NotFound for one that nobody here knows, and Refusal where several lend the key their name.
-    """
-    if name == NOBODY:
-        return None
-    trust = relay.trust
-    lenders = relay.lenders(key, now=now)
-    if not name:
-        if len(lenders) > 1:
-            names = ", ".join(sorted(one.petname for one in lenders))
-            raise Refusal(f"several organisations lend the key their name: {names}", hint="say which one with --org")
-        return lenders[0] if lenders else None
-    known = [trust.anchors[org] for org in trust.organisations if org in trust.anchors]
-    found = [one for one in known if one.petname == name or one.key.hex().startswith(name.lower())]
-    if len(found) != 1:
-        what = "several organisations are" if found else "no organisation is"
-        raise NotFound(f"{what} called {name} here", hint="see `meshrelay trust list`, or give its id")
-    if found[0] not in lenders:
-        note(f"{name} does not lend this key its name now; readers are told so.")
-    return found[0]
-
-
-def _warn(target: Header, attestation: Header, lender: Anchor | None) -> None:
+def _warn(relay: Relay, target: Header, attestation: Header, named: Organisation | None) -> None:
     """Say when this word will count nowhere."""
     if attestation.author == target.author:
         note("That bulletin is your own: nobody counts what you say of it yourself.")
-    elif lender is not None and lender.key == target.org:
-        note(f"That bulletin is of {lender.petname} too: nobody counts what a colleague says of it.")
+    elif named is None:
+        return
+    elif named.id == target.org:
+        note("That bulletin is a colleague's: nobody counts what you say of it.")
+    elif not named.attests(attestation, now=attestation.sent):
+        name = relay.trust.petname(named.id) or named.name or named.id.hex()[:8]
+        note(f"{name} lent this key its name for bulletins alone: as a word of {name} nobody counts it.")

@@ -10,12 +10,13 @@ import pytest
 
 from meshrelay.core.admission import sign
 from meshrelay.core.bulletin import Bulletin, Chain, Text
+from meshrelay.core.statements import Scope
 from meshrelay.core.trust import Anchor, How
 from meshrelay.local import Local
 from meshrelay.settings import load
 from meshrelay.store import Store
 from tests.cli.conftest import Terminal
-from tests.organising import DAY, Org, key
+from tests.organising import ANYTHING, DAY, Org, key
 
 
 def hand_over(giver: Terminal, taker: Terminal, *items: str) -> None:
@@ -31,11 +32,11 @@ def know(terminal: Terminal, sender: Terminal, petname: str) -> None:
     terminal.do("trust", "add", sender.read("key", "show")["key"], "--as", petname)
 
 
-def lend(terminal: Terminal, org: Org, *keys: bytes, petname: str, now: int) -> None:
+def lend(terminal: Terminal, org: Org, *keys: bytes, petname: str, now: int, scope: Scope = ANYTHING) -> None:
     """Let an organisation be known at a terminal that lends its name to these keys."""
     settings = load(terminal.data, environment={})
     store = Store.open(settings.store_path)
-    lent = [org.delegates(key, start=now - DAY, end=now + 10 * DAY, sent=now - DAY) for key in keys]
+    lent = [org.delegates(key, start=now - DAY, end=now + 10 * DAY, sent=now - DAY, scope=scope) for key in keys]
     store.put_many([*org.roots, *lent], received=now)
     store.close()
     local = Local.open(settings.local_path)
@@ -147,14 +148,30 @@ def test_a_colleague_s_bulletin_is_warned_about_too(terminal: Terminal) -> None:
     item = sign(body, field)
     terminal.do("import", "-", stdin=item.data)
     called = terminal.call("confirm", item.id.hex())
-    assert "nobody counts what a colleague says of it" in called.stderr
+    assert "is a colleague's: nobody counts what you say" in called.stderr
     assert words_on(terminal, item.id.hex())["confirm"] == []
 
 
-def test_a_name_that_nobody_lent_is_warned_about(terminal: Terminal, rumour: str) -> None:
+def test_a_name_that_nobody_lent_is_refused(terminal: Terminal, rumour: str) -> None:
     now = int(time.time())
+    terminal.do("key", "new")
     lend(terminal, Org("school", sent=now - 2 * DAY), petname="School", now=now)
-    assert "does not lend this key its name now" in terminal.call("confirm", rumour, "--org", "School").stderr
+    assert "School has not lent its name" in terminal.refuse("confirm", rumour, "--org", "School")
+
+
+def test_a_name_lent_for_bulletins_alone_is_warned_about(terminal: Terminal, rumour: str) -> None:
+    now = int(time.time())
+    terminal.do("key", "new")
+    own = bytes.fromhex(terminal.read("key", "show")["key"])
+    lend(
+        terminal,
+        Org("school", sent=now - 2 * DAY),
+        own,
+        petname="School",
+        now=now,
+        scope=Scope(kinds=("bulletin",)),
+    )
+    assert "for bulletins alone" in terminal.call("confirm", rumour).stderr
 
 
 def test_a_statement_says_what_it_is_rather_than_that_it_is_not_here(terminal: Terminal, rumour: str) -> None:
