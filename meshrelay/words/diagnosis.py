@@ -11,7 +11,7 @@ from typing import Final
 
 from meshrelay.words.catalogue import catalogue
 from meshrelay.words.said import Part, Said, Sort, fill
-from meshrelay.words.speech import Words
+from meshrelay.words.verdicts import Words
 
 CHECKS: Final = {
     "relay": "Relay",
