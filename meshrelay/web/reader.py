@@ -135,7 +135,7 @@ async def bulletin(request: web.Request) -> web.Response:
     services, page = request.config_dict[SERVICES], page_for(request)
     one, before, cursor = await services.read(_whole, services.relay, request.match_info["id"], services.clock())
     it = whole(one, page, before=before)
-    state = (one.verdict.standing, one.verdict.author, "disputed" if getattr(it.card, "disputed", None) else "")
+    state = (one.verdict.standing, one.verdict.author, "disputed" if it.card.disputed else "")
     values = {"it": it, "cursor": cursor, "state": " ".join(state)}
     return answer(request, render(request, "bulletin.html", page, values))
 

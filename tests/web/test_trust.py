@@ -183,6 +183,21 @@ def test_a_page_is_given_what_others_say_in_words_with_the_look_of_each(clinic: 
     assert whole.card.confirmed is None
 
 
+async def test_readers_see_who_disputes_a_bulletin_on_its_card_and_everything_on_its_page(
+    client: Client, clinic: Clinic
+) -> None:
+    item = clinic.says()
+    clinic.attest(clinic.voice, item, Says.DISPUTE, Fault.MOVED, "now at the <b>mill</b>")
+    clinic.attest(Author(30), item, Says.CONFIRM)
+    front = await (await client.get("/?lang=en")).text()
+    assert "Disputed by <b><bdi>Waterworks</bdi></b>: they say that it is somewhere else now" in front
+    page = await (await client.get(f"/b/{item.id.hex()}?lang=en")).text()
+    assert '<li class="square">Disputed by' in page
+    assert '<li class="open">1 unknown sender says something about it too, which is not counted.' in page
+    assert "now at the &lt;b&gt;mill&lt;/b&gt;" in page
+    assert "Last heard from <b><bdi>Clinic on the hill</bdi></b>" in page
+
+
 async def test_the_description_lists_what_a_verdict_has(client: Client, clinic: Clinic) -> None:
     found = await verdict(client, clinic.says())
     described = description()["components"]["schemas"]["Bulletin"]["properties"]["verdict"]["properties"]
