@@ -28,6 +28,12 @@ T = TypeVar("T")
 @click.option("--time-zone", metavar="ZONE", help="Zone for times on pages: Asia/Almaty, UTC+5; empty: the computer's.")
 @click.option("--key/--no-key", "want_key", default=None, help="Make a key to sign with, if there is none.")
 @click.option("--private/--open", "private", default=None, help="Pages for this computer alone, or for the network.")
+@click.option(
+    "--stays/--carried",
+    "stays",
+    default=None,
+    help="Be known to other relays by one key everywhere, or by one a network.",
+)
 @click.option("--yes", is_flag=True, help="Ask nothing: take the flags, and the defaults for the rest.")
 @pass_session
 def setup(
@@ -38,6 +44,7 @@ def setup(
     time_zone: str | None,
     want_key: bool | None,
     private: bool | None,
+    stays: bool | None,
     yes: bool,
 ) -> None:
     """Ask the few questions of a first run.
@@ -54,6 +61,11 @@ def setup(
         "time_zone": _zone(time_zone, before, asks),
         "private": asks.yes("Only for this computer, without other readers and relays?", private, before.private),
     }
+    # One that is carried must not be recognised elsewhere; one that stays wants to be.
+    question = "Does it stay in this place, where others may know it again for years?"
+    changes["stable_link_key"] = (
+        before.stable_link_key if changes["private"] else asks.yes(question, stays, before.stable_link_key)
+    )
     _look_at_clock(session, changes["time_zone"], asks)
     settings_module.save(session.data, {key: value or None for key, value in changes.items()})
     with session.relay() as relay:

@@ -16,6 +16,8 @@ from meshrelay.web.view import Page
 from meshrelay.words import Words
 
 _SILENT_SECONDS: Final = 3 * 86400
+_IN_VAIN: Final = {"mdns": "called-none", "book": "asked-book", "told": "asked-others", "sweep": "swept"}
+"""What is said of a way of finding relays that found none."""
 
 
 def warnings(services: Services, clock: Clock, words: Words) -> list[str]:
@@ -41,8 +43,9 @@ def tried(services: Services, page: Page) -> list[Markup]:
     found = [words.tried(status.started, words["store-empty"])]
     if not services.settings.discovery:
         found.append(words.tried(None, words["called-off"]))
-    elif not status.peers:
-        found.append(words.tried(status.started, words["called-none"]))
+    for rung in status.rungs:
+        if rung.on and rung.tried is not None and not rung.found and rung.way in _IN_VAIN:
+            found.append(words.tried(rung.tried, words[_IN_VAIN[rung.way]]))
     for peer in status.peers[:8]:
         outcome = words["met-peer" if peer.connected else "tried-peer"]
         found.append(words.peer(peer.name or peer.uri, outcome, when=peer.last_contact))

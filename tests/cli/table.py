@@ -62,8 +62,8 @@ ROWS = (
         beside=1,
     ),
     Row("run --reader 127.0.0.1:0 --peers 127.0.0.1:0 --desk 127.0.0.1:0 --private", "this computer only", beside=1),
-    Row("setup --yes --name Library --place Almaty --languages en --time-zone UTC+5 --key --open"),
-    Row("setup --yes --no-key --private"),
+    Row("setup --yes --name Library --place Almaty --languages en --time-zone UTC+5 --key --open --stays"),
+    Row("setup --yes --no-key --private --carried"),
     # publish
     Row("publish --headline Water", r"^[0-9a-f]{64}$"),
     Row("publish {form} --check", "Nothing could be better"),

@@ -156,16 +156,17 @@ def test_setup_without_questions_writes_the_settings(terminal: Terminal) -> None
 
 
 def test_setup_asks_and_takes_the_answers(terminal: Terminal) -> None:
-    answers = ["School 12", "Almaty", "kk ru", "UTC+5", "n", "y", "y"]
+    answers = ["School 12", "Almaty", "kk ru", "UTC+5", "n", "y", "y", "y"]
     result = terminal.call("setup", stdin="\n".join(answers) + "\n")
     assert result.exit_code == 0, result.output
     found = tomllib.loads((terminal.data / "settings.toml").read_text(encoding="utf-8"))
     assert (found["name"], found["languages"]) == ("School 12", ["kk", "ru"])
+    assert found["stable_link_key"] is True
     assert (terminal.data / "keys" / "me.revocation").is_file()
 
 
 def test_setup_asks_again_where_an_answer_cannot_be(terminal: Terminal) -> None:
-    answers = [os.uname().nodename, "School 12", "Almaty", "not_a", "kk", "Mars/Base", "UTC+5", "n", "y", "y"]
+    answers = [os.uname().nodename, "School 12", "Almaty", "not_a", "kk", "Mars/Base", "UTC+5", "n", "n", "y", "y"]
     result = terminal.call("setup", stdin="\n".join(answers) + "\n")
     assert result.exit_code == 0, result.output
     assert result.stderr.count("meshrelay: ") == 3
@@ -193,7 +194,7 @@ def test_setup_refuses_what_cannot_be(terminal: Terminal, words: list[str], faul
 
 
 def test_setup_stops_at_a_wrong_clock(terminal: Terminal) -> None:
-    words = ["--name", "a", "--place", "", "--languages", "en", "--time-zone", "", "--open", "--key"]
+    words = ["--name", "a", "--place", "", "--languages", "en", "--time-zone", "", "--open", "--carried", "--key"]
     result = terminal.call("setup", *words, stdin="n\n")
     assert result.exit_code == 1
     assert "the clock is wrong" in result.stderr

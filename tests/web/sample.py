@@ -20,7 +20,7 @@ from meshrelay.core.keys import SigningKey
 from meshrelay.core.trust import Anchor, How
 from meshrelay.keyring import Keyring
 from meshrelay.local import Local
-from meshrelay.relay import PeerStatus, Relay, RelayStatus
+from meshrelay.relay import PeerStatus, Relay, RelayStatus, Rung
 from meshrelay.settings import Settings
 from meshrelay.store import Store
 from meshrelay.web.reader import Reader, make_reader
@@ -80,6 +80,7 @@ class Place:
     now: int = NOW
     doubtful: bool = False
     last_exchange: int | None = NOW - 240
+    rungs: tuple[Rung, ...] = (Rung("mdns", tries=3, tried=NOW - 60),)
     peers: tuple[PeerStatus, ...] = (PeerStatus("meshrelay://10.0.0.2:8443", name="Old Mill", connected=True),)
 
     @classmethod
@@ -113,6 +114,7 @@ class Place:
             bulletins=self.relay.store.usage().bulletins,
             last_exchange=self.last_exchange,
             peers=self.peers,
+            rungs=self.rungs,
         )
 
 

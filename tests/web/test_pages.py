@@ -12,6 +12,7 @@ from meshrelay.core.admission import sign
 from meshrelay.core.bulletin import Area, MsgType, Resource, Severity, Status
 from meshrelay.core.statements import Revocation
 from meshrelay.local import Waiting
+from meshrelay.relay import Rung
 from meshrelay.words import PAGE_LANGUAGES
 from tests.conftest import ROOT
 from tests.web.sample import HOUR, NOW, Author, Client, Place, browsing, fill, text
@@ -242,6 +243,21 @@ async def test_an_empty_relay_says_that_silence_is_no_news(client: Client, place
     assert "Nothing here yet" in html
     assert "does not mean that nothing has happened" in html
     assert "Called out on this network: no relay answered." in html
+    assert "met before" not in html
+
+
+async def test_a_relay_that_found_nobody_says_what_it_tried_and_when(client: Client, place: Place) -> None:
+    place.peers, place.last_exchange = (), None
+    place.rungs = (
+        Rung("mdns", tries=9, tried=NOW, found=1),
+        Rung("book", tries=2, tried=NOW - 60),
+        Rung("told"),
+        Rung("sweep", on=False, tried=NOW),
+    )
+    html = await page(client)
+    assert "Called the relays that it met before: none answered." in html
+    for other in ("Called out", "Asked other", "Tried every"):
+        assert other not in html
 
 
 async def test_when_all_is_over_the_page_says_so(client: Client, place: Place) -> None:
