@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import secrets
 import socket
 import sqlite3
 import stat
@@ -17,6 +18,7 @@ import aiohttp
 import pytest
 
 from meshrelay import folder
+from meshrelay import node as node_module
 from meshrelay.core.trust import Anchor
 from meshrelay.errors import AlreadyRunning, Refusal
 from meshrelay.local import Local
@@ -181,6 +183,26 @@ async def test_the_ports_of_the_first_start_are_kept(tmp_path: Path) -> None:
     await again.start()
     assert again.reader_addresses() == second.reader_addresses()
     await again.stop()
+
+
+async def test_a_computer_that_has_slept_looks_for_others_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_module, "NETWORK_LOOK_EVERY", 0.05)
+    machine = [NOW]
+    settings = load(tmp_path / "data", flags=LOOPBACK | {"discovery": True, "interface": ("127.0.0.1",)})
+    node = Node(settings, service_type=f"_mr-{secrets.token_hex(4)}._tcp.local.", clock=lambda: machine[0])
+
+    def calls() -> int:
+        return next(one.tries for one in node.ladder.rungs() if one.way == "mdns")
+
+    await node.start()
+    try:
+        await until(lambda: calls() == 1)
+        machine[0] += 3600  # the next call would be due in seven seconds
+        await until(lambda: calls() == 2)
+    finally:
+        await node.stop()
 
 
 # Wrong clocks
