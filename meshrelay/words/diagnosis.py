@@ -1,7 +1,6 @@
 """What the doctor found, in words: a sentence for every finding and, where something can be done, what to do.
 
-In English, like the rest of what commands print. Not here: what is looked at and what follows from it (doctor.py, whose
-codes these tables are keyed by).
+Not here: what is looked at and what follows from it (doctor.py, whose codes these tables are keyed by).
 """
 
 from __future__ import annotations
@@ -9,130 +8,130 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from meshrelay.words.catalogue import catalogue
+from meshrelay.words.catalogue import catalogue, mark
 from meshrelay.words.said import Part, Said, Sort, fill
 from meshrelay.words.verdicts import Words
 
 CHECKS: Final = {
-    "relay": "Relay",
-    "disk": "Disk",
-    "port": "Ports",
-    "clock": "Clock",
-    "network": "Network",
-    "vpn": "VPN",
-    "mdns": "Calling out (multicast DNS)",
-    "given": "Addresses given by you",
-    "book": "Relays met before",
-    "told": "Relays named by others",
-    "isolation": "Wi-Fi",
-    "sweep": "Sweep",
-    "visits": "Firewall",
-    "relays": "In all",
+    "relay": mark("Relay"),
+    "disk": mark("Disk"),
+    "port": mark("Ports"),
+    "clock": mark("Clock"),
+    "network": mark("Network"),
+    "vpn": mark("VPN"),
+    "mdns": mark("Calling out (multicast DNS)"),
+    "given": mark("Addresses given by you"),
+    "book": mark("Relays met before"),
+    "told": mark("Relays named by others"),
+    "isolation": mark("Wi-Fi"),
+    "sweep": mark("Sweep"),
+    "visits": mark("Firewall"),
+    "relays": mark("In all"),
 }
 
 FOUND: Final = {
-    "running": "a relay runs here.",
-    "not-running": "no relay runs here now.",
-    "relay-silent": "a relay runs here and does not answer: {why}.",
-    "network": "on {interfaces}, at {addresses}.",
-    "no-network": "this computer is on no network.",
-    "link-only": "on {interfaces}, where nobody has given this computer an address.",
-    "vpn": "one is on: {interfaces}.",
-    "vpn-takes-all": "{interfaces} takes even what is meant for this network.",
-    "port-taken": "port {port}, which is set for {listener}, is taken by another program.",
-    "disk": "room: {megabytes} MB.",
-    "disk-low": "only {megabytes} MB of room.",
-    "disk-full": "full. Reading goes on, nothing new can be taken in.",
-    "disk-shut": "nothing can be written into {path}.",
-    "store-unusable": "the store cannot be used: {why}.",
-    "clock": "nothing speaks against it. Relays in reach that show the same time: {relays}.",
-    "clock-behind": "behind: senders known here have reached a later time.",
-    "clock-doubtful": "perhaps far ahead of the truth: nothing that is known here is so late.",
+    "running": mark("a relay runs here."),
+    "not-running": mark("no relay runs here now."),
+    "relay-silent": mark("a relay runs here and does not answer: {why}."),
+    "network": mark("on {interfaces}, at {addresses}."),
+    "no-network": mark("this computer is on no network."),
+    "link-only": mark("on {interfaces}, where nobody has given this computer an address."),
+    "vpn": mark("one is on: {interfaces}."),
+    "vpn-takes-all": mark("{interfaces} takes even what is meant for this network."),
+    "port-taken": mark("port {port}, which is set for {listener}, is taken by another program."),
+    "disk": mark("room: {megabytes} MB."),
+    "disk-low": mark("only {megabytes} MB of room."),
+    "disk-full": mark("full. Reading goes on, nothing new can be taken in."),
+    "disk-shut": mark("nothing can be written into {path}."),
+    "store-unusable": mark("the store cannot be used: {why}."),
+    "clock": mark("nothing speaks against it. Relays in reach that show the same time: {relays}."),
+    "clock-behind": mark("behind: senders known here have reached a later time."),
+    "clock-doubtful": mark("perhaps far ahead of the truth: nothing that is known here is so late."),
     "clock-differs": ("differs by {minutes} min from that of {count} of {relays} relays in reach. Likely it is wrong."),
-    "clocks-differ": "{count} of {relays} relays in reach show another time than this computer.",
-    "mdns-off": "not tried, for looking for relays is switched off.",
-    "mdns-shut": "this computer does not even hear its own call. Likely a firewall on it stops multicast.",
-    "mdns-found": "works. Relays that answered: {count}.",
-    "mdns-nobody": "works. No relay answered; other devices heard: {count}.",
-    "mdns-dropped": (
+    "clocks-differ": mark("{count} of {relays} relays in reach show another time than this computer."),
+    "mdns-off": mark("not tried, for looking for relays is switched off."),
+    "mdns-shut": mark("this computer does not even hear its own call. Likely a firewall on it stops multicast."),
+    "mdns-found": mark("works. Relays that answered: {count}."),
+    "mdns-nobody": mark("works. No relay answered; other devices heard: {count}."),
+    "mdns-dropped": mark(
         "relays are on this network and were reached, but none was heard. Likely the network, or a firewall on those "
         "computers, drops multicast."
     ),
-    "mdns-silent": (
+    "mdns-silent": mark(
         "the call went out and nobody answered, no other device either. Either nobody else is here, or the network "
         "drops multicast."
     ),
-    "reached": "reached {count} of {all}.",
-    "none-known": "none.",
-    "refused": "{place}: a computer is there, and no relay listens at that port.",
-    "firewall": "{place}: a computer is there and lets the call vanish. Likely a firewall on it.",
-    "no-answer": "{place}: no answer.",
-    "nobody": "{place}: nobody has that address now, or nothing reaches it.",
-    "other-subnet": "{place}: on another network than this computer, and no answer comes from there.",
-    "not-a-relay": "{place}: something answers there, and it is not a relay.",
-    "wrong-relay": "{place}: another relay answers there than the one that was met or named.",
-    "no-such-name": "{place}: nobody here knows that name.",
-    "isolated": (
+    "reached": mark("reached {count} of {all}."),
+    "none-known": mark("none."),
+    "refused": mark("{place}: a computer is there, and no relay listens at that port."),
+    "firewall": mark("{place}: a computer is there and lets the call vanish. Likely a firewall on it."),
+    "no-answer": mark("{place}: no answer."),
+    "nobody": mark("{place}: nobody has that address now, or nothing reaches it."),
+    "other-subnet": mark("{place}: on another network than this computer, and no answer comes from there."),
+    "not-a-relay": mark("{place}: something answers there, and it is not a relay."),
+    "wrong-relay": mark("{place}: another relay answers there than the one that was met or named."),
+    "no-such-name": mark("{place}: nobody here knows that name."),
+    "isolated": mark(
         "only the router can be reached, no other device. Likely the Wi-Fi keeps its devices apart (“client "
         "isolation”, “guest network”)."
     ),
-    "told": "reached {count} of {all}.",
-    "sweep-offered": "not made.",
-    "sweep-found": "relays at {places}.",
-    "sweep-nobody": "no relay. Devices that answered: {count}.",
-    "nobody-comes": (
+    "told": mark("reached {count} of {all}."),
+    "sweep-offered": mark("not made."),
+    "sweep-found": mark("relays at {places}."),
+    "sweep-nobody": mark("no relay. Devices that answered: {count}."),
+    "nobody-comes": mark(
         "this relay reaches others and none has come here. Perhaps a firewall on this computer keeps them out."
     ),
-    "in-touch": "other relays in reach: {count}.",
-    "alone": "no other relay is in reach.",
+    "in-touch": mark("other relays in reach: {count}."),
+    "alone": mark("no other relay is in reach."),
 }
 
 TO_DO: Final = {
-    "not-running": "Start it with: {command}",
-    "relay-silent": "Wait a minute; if it stays silent, stop that process and start the relay anew.",
-    "no-network": (
+    "not-running": mark("Start it with: {command}"),
+    "relay-silent": mark("Wait a minute; if it stays silent, stop that process and start the relay anew."),
+    "no-network": mark(
         "Join a Wi-Fi, plug in a cable, or open a hotspot on a phone or laptop: it needs no internet. The relay goes "
         "on by itself from there."
     ),
-    "link-only": (
+    "link-only": mark(
         "Other relays can still be found. Phones will not reach the pages: let the router give out addresses (DHCP)."
     ),
-    "vpn": "If other relays are not found, switch it off for a try.",
-    "vpn-takes-all": "Switch the VPN off, or let it leave the local network alone.",
-    "port-taken": "Stop that program, or choose another port with: {command}",
-    "disk-low": "Make room on the disk.",
-    "disk-full": "Make room on the disk. The relay goes on by itself.",
-    "disk-shut": "See that the folder is yours, and that the disk is not worn out or write-protected.",
-    "store-unusable": "Start the relay: it makes a damaged store anew and gets what is missing from others.",
-    "clock-behind": "Set the clock of this computer.",
-    "clock-doubtful": "Compare it with a phone. If it is right, say so with: {command}",
-    "clock-differs": "Compare it with a phone, and set it.",
-    "clocks-differ": "If a phone agrees with this computer, theirs are wrong.",
-    "mdns-off": "Switch it on with: {command}",
-    "mdns-shut": "Let UDP port 5353 in and out, for 224.0.0.251 and ff02::fb.",
-    "mdns-nobody": "Start a relay on another computer of this network.",
-    "mdns-dropped": (
+    "vpn": mark("If other relays are not found, switch it off for a try."),
+    "vpn-takes-all": mark("Switch the VPN off, or let it leave the local network alone."),
+    "port-taken": mark("Stop that program, or choose another port with: {command}"),
+    "disk-low": mark("Make room on the disk."),
+    "disk-full": mark("Make room on the disk. The relay goes on by itself."),
+    "disk-shut": mark("See that the folder is yours, and that the disk is not worn out or write-protected."),
+    "store-unusable": mark("Start the relay: it makes a damaged store anew and gets what is missing from others."),
+    "clock-behind": mark("Set the clock of this computer."),
+    "clock-doubtful": mark("Compare it with a phone. If it is right, say so with: {command}"),
+    "clock-differs": mark("Compare it with a phone, and set it."),
+    "clocks-differ": mark("If a phone agrees with this computer, theirs are wrong."),
+    "mdns-off": mark("Switch it on with: {command}"),
+    "mdns-shut": mark("Let UDP port 5353 in and out, for 224.0.0.251 and ff02::fb."),
+    "mdns-nobody": mark("Start a relay on another computer of this network."),
+    "mdns-dropped": mark(
         "One known address is enough: {command} on either side. On those computers let UDP port 5353 through."
     ),
-    "mdns-silent": "If there is another relay, give its address with: {command}",
-    "refused": "See that the relay runs there, and at which port.",
-    "firewall": "Let TCP port {port} in on that computer.",
-    "no-answer": "See that the relay runs there, and that TCP port {port} is let in.",
-    "nobody": "See that it is switched on and joined to this network, and which address it has today.",
-    "other-subnet": "Bring both computers into one network, or carry bulletins by file: {command}",
-    "not-a-relay": "See which program has that port there.",
-    "wrong-relay": "If it was set up anew, strike the old entry with {command} and add it again.",
-    "no-such-name": "Give the address in numbers.",
-    "isolated": (
+    "mdns-silent": mark("If there is another relay, give its address with: {command}"),
+    "refused": mark("See that the relay runs there, and at which port."),
+    "firewall": mark("Let TCP port {port} in on that computer."),
+    "no-answer": mark("See that the relay runs there, and that TCP port {port} is let in."),
+    "nobody": mark("See that it is switched on and joined to this network, and which address it has today."),
+    "other-subnet": mark("Bring both computers into one network, or carry bulletins by file: {command}"),
+    "not-a-relay": mark("See which program has that port there."),
+    "wrong-relay": mark("If it was set up anew, strike the old entry with {command} and add it again."),
+    "no-such-name": mark("Give the address in numbers."),
+    "isolated": mark(
         "Switch that off in the router, use the main network instead of the guest one, or open a hotspot on a laptop "
         "or phone."
     ),
-    "sweep-offered": (
+    "sweep-offered": mark(
         "{command} knocks at every address of this network. To whoever watches it that looks like an attack."
     ),
-    "sweep-found": "Keep one with: {command}",
-    "nobody-comes": "Let TCP port {port} in on this computer.",
-    "alone": "Bulletins can still be carried by file: {command}",
+    "sweep-found": mark("Keep one with: {command}"),
+    "nobody-comes": mark("Let TCP port {port} in on this computer."),
+    "alone": mark("Bulletins can still be carried by file: {command}"),
 }
 
 COMMANDS: Final = {
