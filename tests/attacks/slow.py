@@ -33,7 +33,10 @@ _HELLO = bytes.fromhex("16030100c4010000c00303") + bytes(20)  # the beginning of
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What was seen: MB of memory, milliseconds for honest pages, and how long the slowest connection stayed."""
+    """What was seen: MB of memory, milliseconds for honest pages, and how long the slowest connection stayed.
+
+    `processor` is what the relay used, in seconds: all that can be compared where other work shares the machine.
+    """
 
     connections: int
     memory: float
@@ -43,11 +46,12 @@ class Figures:
     worst: float
     longest: float
     left: int
+    processor: float
 
 
 async def attack(relay: Process, port: int, *, count: int, tls: bool) -> Figures:
     """Hold `count` slow connections to a port of the relay, and read pages beside them."""
-    before = memory(relay)
+    before, used = memory(relay), relay.processor_seconds()
     peak = [before]
     pages: list[float] = []
     stays: list[float] = []
@@ -71,6 +75,7 @@ async def attack(relay: Process, port: int, *, count: int, tls: bool) -> Figures
         worst=max(pages) * 1000,
         longest=max(stays),
         left=sum(stay > PATIENCE for stay in stays),
+        processor=relay.processor_seconds() - used,
     )
 
 
@@ -199,7 +204,8 @@ def main(words: Sequence[str]) -> None:
             print(
                 f"{what}: {found.connections} slow connections, memory {found.before:.0f} -> {found.memory:.0f} MB; "
                 f"honest pages median {found.median:.0f} ms, p99 {found.p99:.0f} ms, worst {found.worst:.0f} ms; "
-                f"the longest stayed {found.longest:.1f} s, {found.left} over {PATIENCE:.0f} s"
+                f"the longest stayed {found.longest:.1f} s, {found.left} over {PATIENCE:.0f} s; "
+                f"the relay used {found.processor:.1f} s of CPU"
             )
 
 
