@@ -64,15 +64,19 @@ def source_of(host: str) -> str:
     return str(address)
 
 
-async def _readable(connection: socket.socket) -> None:
-    """Wait for the first byte, or the end, without taking it."""
+async def _first_byte(connection: socket.socket) -> bytes | None:
+    """Wait for the first byte, without taking it; None where the system's loop cannot wait so (Windows)."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
-    loop.add_reader(connection, ready.set)
+    try:
+        loop.add_reader(connection, ready.set)
+    except NotImplementedError:
+        return None
     try:
         await ready.wait()
     finally:
         loop.remove_reader(connection)
+    return connection.recv(1, socket.MSG_PEEK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,8 +267,7 @@ class Door:
                 return
             async with asyncio.timeout(self._limits.handshake):
                 # TLS takes memory and time: none of it for those who say nothing, or something else.
-                await _readable(connection)
-                if connection.recv(1, socket.MSG_PEEK) != _TLS_HANDSHAKE:
+                if await _first_byte(connection) not in (_TLS_HANDSHAKE, None):
                     return
                 await loop.connect_accepted_socket(
                     lambda: guest,
