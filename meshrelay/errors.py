@@ -68,12 +68,16 @@ class InvalidMessage(Theirs):
 
 
 class InvalidDocument(Theirs):
-    """This document cannot be imported; `element` names the part of it that is at fault."""
+    """This document cannot be imported; `element` names what is at fault.
 
-    def __init__(self, element: str, detail: str) -> None:
+    `place` says which of several parts of the document is meant; empty where it is the only one.
+    """
+
+    def __init__(self, element: str, detail: str, place: str = "") -> None:
         super().__init__(f"{element}: {detail}")
         self.element = element
         self.detail = detail
+        self.place = place
 
 
 class PeerFault(Theirs):

@@ -10,7 +10,7 @@ the disk.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,6 +60,8 @@ MOST_KEPT_BACK = 600
 _DUE_AT_ONCE = 20
 MOST_SCANNED = 2_000
 """A filtered list looks at no more rows than this before it answers with what it has and a cursor."""
+MOST_COPIES: Final = 32
+"""How many bulletins that others made of the same CAP message are told of."""
 UNSIGNED: Final = Chain(bytes(8), 1)
 """The place in a stream of a draft: publish sets the real one."""
 
@@ -393,6 +395,25 @@ class Relay:
             body = dataclasses.replace(draft, sent=now, chain=Chain(turn.stream, turn.seq, turn.prev, live))
             return self._issue(body, turn, now=now, back_until=back_until, planned=planned)
 
+    def publish_many(self, drafts: Sequence[Bulletin], key_name: str, *, now: int) -> tuple[SignedItem, ...]:
+        """Sign bulletins as `key_name` and store them in one transaction, as a file with several hundred alerts asks.
+
+        Their numbers are written down together, before any of them is stored. Raises as :meth:`publish` does.
+        """
+        with self._turn(key_name, now=now) as turn:
+            ended = frozenset(token for draft in drafts for token in draft.targets)
+            live = list(self._live(turn.author, turn.stream, ended=ended, now=now))
+            items, prev = list[SignedItem](), turn.prev
+            for seq, draft in enumerate(drafts, turn.seq):
+                chain = Chain(turn.stream, seq, prev, tuple(live[-MAX_LIVE:]))
+                items.append(_signed(dataclasses.replace(draft, sent=now, chain=chain), turn))
+                prev = items[-1].id
+                if items[-1].header.alias not in ended:
+                    live.append(seq)
+            turn.signer.take(turn.seq + len(drafts) - 1)
+            self._store_own(items, now=now)
+        return tuple(items)
+
     def attest(
         self,
         target: bytes,
@@ -445,21 +466,21 @@ class Relay:
         planned: int | None = None,
     ) -> SignedItem:
         """Sign, write the number down, and store."""
-        try:
-            item = sign(body, turn.signer.key)
-        except ValueError as error:
-            raise Refusal(str(error), hint="change that and publish again") from error
+        item = _signed(body, turn)
         turn.signer.take(turn.seq)
         if planned is not None:
             self.local.note_signed(planned, item.id)
         if back_until is not None:
             self.local.keep_back(item.id, until=back_until)
             self.kept_back = {**self.kept_back, item.id: back_until}
-        if item.author not in self.trust.own:
-            self.refresh()
-        if self.room.take([item], self.trust, now=now).declined:
-            raise StoreFull("there is no room for it", hint=self.room.advice)
+        self._store_own([item], now=now)
         return item
+
+    def _store_own(self, items: Sequence[SignedItem], *, now: int) -> None:
+        if any(item.author not in self.trust.own for item in items):
+            self.refresh()
+        if self.room.take(items, self.trust, now=now).declined:
+            raise StoreFull("there is no room for it", hint=self.room.advice)
 
     def plan(self, draft: Bulletin, key_name: str, *, due: int, hide_source: bool = False) -> int:
         """Remember a bulletin until it is `due`, and return the number of the plan.
@@ -628,6 +649,29 @@ class Relay:
             raise NotFound("this bulletin is not shown here", hint="another relay may show it")
         return one
 
+    def named(self, act: Shown) -> tuple[bytes, ...]:
+        """Return what a bulletin acts on: the ids it names, and those made of the last eight CAP messages it names."""
+        found = list(act.bulletin.references)
+        for reference in reversed(act.bulletin.origin.references[-8:]):
+            held = self.store.imported_from(reference.token, authors=[act.header.author], limit=MOST_COPIES)
+            found += [one.header.id for one in held]
+        return tuple(found)
+
+    def copies(self, one: Shown, clock: Clock) -> tuple[Shown, ...]:
+        """Return what other keys made of the CAP message that a bulletin was made of, known senders' first.
+
+        All of known senders, and some of others; what is hidden here is left out.
+        """
+        alias, author = one.header.alias, one.header.author
+        if alias is None:
+            return ()
+        known = self.trust.known - {author}
+        held = list(self.store.imported_from(alias, authors=known, limit=MOST_COPIES)) if known else []
+        held += self.store.imported_from(alias, not_authors=known | self.trust.blocked | {author}, limit=MOST_COPIES)
+        rows = [other for other in held if other.header.id not in self.hidden]
+        datas = self.store.get_many([other.header.id for other in rows])
+        return self._judge([(other, datas[other.header.id]) for other in rows if other.header.id in datas], clock)
+
     def incident(self, draft: Bulletin, clock: Clock) -> tuple[Shown, ...]:
         """Return the own bulletins that hold now and name an incident that `draft` names."""
         wanted, found, after = set(draft.incidents.split()), list[Shown](), None
@@ -675,7 +719,7 @@ class Relay:
         known = frozenset(trust.own.keys() | trust.anchors.keys()) - trust.blocked - trust.revoked.keys()
         return self.store.plain(known)
 
-    def _live(self, author: bytes, stream: bytes, *, ended: tuple[bytes, ...], now: int) -> tuple[int, ...]:
+    def _live(self, author: bytes, stream: bytes, *, ended: Collection[bytes], now: int) -> tuple[int, ...]:
         live: list[int] = []
         after: str | None = None
         while len(live) < MAX_LIVE:
@@ -723,6 +767,13 @@ class Relay:
             header = row.held.header
             shown.append(Shown(header, row.bulletin, one, row.held.received, by, self.hidden.get(header.id)))
         return tuple(shown)
+
+
+def _signed(body: Bulletin | Attestation, turn: _Turn) -> SignedItem:
+    try:
+        return sign(body, turn.signer.key)
+    except ValueError as error:
+        raise Refusal(str(error), hint="change that and publish again") from error
 
 
 def planned_draft(data: bytes) -> Bulletin:

@@ -378,9 +378,20 @@ class Store:
             rows = db.execute("SELECT id FROM items WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", (low, high, limit))
             return tuple(row[0] for row in rows)
 
-    def imported_from(self, alias: bytes) -> tuple[Held, ...]:
-        """Return the items that were imported from the CAP message with this token, by whomever, oldest first."""
-        return tuple(self._held("WHERE i.alias = ? ORDER BY i.n", (alias,)))
+    def imported_from(
+        self, alias: bytes, *, authors: Collection[bytes] = (), not_authors: Collection[bytes] = (), limit: int = 1_000
+    ) -> tuple[Held, ...]:
+        """Return the items that were imported from the CAP message with this token, oldest first.
+
+        Only those of `authors`, if any are given, and none of `not_authors`: anybody may import a message, any number
+        of times.
+        """
+        rest, arguments = "WHERE i.alias = ?", [alias, *authors, *not_authors, limit]
+        if authors:
+            rest += f" AND a.key IN ({_marks(authors)})"
+        if not_authors:
+            rest += f" AND a.key NOT IN ({_marks(not_authors)})"
+        return tuple(self._held(f"{rest} ORDER BY i.n LIMIT ?", arguments))
 
     def authors(self) -> frozenset[bytes]:
         """Return the keys that signed any of the items held."""

@@ -29,7 +29,7 @@ from meshrelay.cli.session import Session, pass_session
 from meshrelay.cli.values import Moment, Size
 from meshrelay.errors import NotFound, Refusal
 from meshrelay.interop import carry
-from meshrelay.interop.intake import Fate, take_in
+from meshrelay.interop.intake import Fate, Taken, take_in
 from meshrelay.interop.outgoing import envelopes, in_order
 from meshrelay.keyring import OwnKey
 
@@ -46,9 +46,10 @@ _STDIN = "-"
 def import_(session: Session, paths: tuple[str, ...], checked: bool, key: str, as_json: bool) -> int:
     """Take in files and folders.
 
-    Files are carry files, CAP alerts, or signed items one behind the other; - reads one from stdin. Signed items keep
-    their authors. CAP alerts are signed with your key as "relayed from" whoever wrote them. Says how many were new and
-    known here, and which were refused and why.
+    Files are carry files, CAP alerts, feeds and envelopes of them (Atom, RSS, EDXL-DE), or signed items one behind the
+    other; - reads one from stdin. Signed items keep their authors. CAP alerts are signed with your key as "relayed
+    from" whoever wrote them. Nothing is fetched: where a feed only says where its alerts lie, fetch those files by hand
+    and import them beside it. Says how many were new and known here, and which were refused and why.
     """
     with session.relay() as relay:
 
@@ -61,22 +62,33 @@ def import_(session: Session, paths: tuple[str, ...], checked: bool, key: str, a
 
         counts = Counter[Fate]()
         refused: list[dict[str, Any]] = []
+        elsewhere: list[tuple[str, Taken]] = []
+        here: set[str] = set()
         altered: list[str] = []
         new: list[str] = []
         with progress("taken in") as shown:
             for name, source, named in _sources(paths):
+                here |= _names(name)
                 with source:
                     for one in take_in(
                         relay, source, clock=session.clock(relay), key=signer, checked=checked, ends_keys=named
                     ):
                         counts[one.fate] += 1
                         shown.advance()
+                        if one.fate is Fate.ELSEWHERE:
+                            elsewhere.append((name, one))
+                            continue
+                        here |= one.names
                         if one.fate is Fate.REFUSED:
                             refused.append({"file": name, "part": one.place, "reason": one.detail})
                         elif one.fate is Fate.NEW and one.id is not None:
                             new.append(one.id.hex())
                             if one.detail:
                                 altered.append(f"{name}: {one.place}: {one.detail}")
+    # What a feed names may be among the files: then there is nothing to say of the entry.
+    missing = [(name, one) for name, one in elsewhere if (here - _names(name)).isdisjoint(one.names)]
+    refused += [{"file": name, "part": one.place, "reason": one.detail} for name, one in missing]
+    counts[Fate.REFUSED] += len(missing)
     if as_json:
         print_json({"new": counts[Fate.NEW], "known": counts[Fate.KNOWN], "refused": refused, "ids": new})
     else:
@@ -137,6 +149,11 @@ def _sources(paths: Iterable[str]) -> Iterator[tuple[str, BinaryIO, bool]]:
         for file in files:
             if file is place or not any(part.startswith(".") for part in file.relative_to(place).parts):
                 yield str(file), file.open("rb"), file is place
+
+
+def _names(file: str) -> set[str]:
+    """Return what a feed may call a file."""
+    return {Path(file).name, Path(file).stem}
 
 
 def _write(path: Path, envelopes: Iterable[bytes]) -> int:

@@ -34,6 +34,7 @@ from meshrelay.core.bulletin import (
 from meshrelay.core.trust import Standing
 from meshrelay.errors import InvalidDocument, Refusal, WrongUsage
 from meshrelay.interop import cap
+from meshrelay.interop.cap import Change
 from meshrelay.relay import UNSIGNED
 
 DEFAULT_LIFE: Final = 86_400
@@ -160,7 +161,7 @@ def read_json(data: bytes, *, name: str) -> Form:
 
 def is_cap(data: bytes) -> bool:
     """Tell whether a form is a CAP file rather than JSON."""
-    return data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+    return cap.is_xml(data)
 
 
 def read_translation(data: bytes, *, name: str) -> FormText:
@@ -177,7 +178,8 @@ def read_cap(data: bytes, *, name: str, now: int) -> Bulletin:
     for alert in alerts:
         if isinstance(alert, InvalidDocument):
             raise Refusal(f"{name}: {alert}", hint="correct that, or write the bulletin anew")
-    drafts = [draft for alert in alerts if isinstance(alert, cap.ImportedAlert) for draft in alert.drafts]
+    imported = [alert for alert in alerts if isinstance(alert, cap.ImportedAlert)]
+    drafts = [draft for alert in imported for draft in alert.drafts]
     if len(drafts) != 1:
         raise Refusal(
             f"{name} holds {len(drafts)} alerts, and a form is one", hint=f"`meshrelay import {name}` takes all of them"
@@ -187,6 +189,12 @@ def read_cap(data: bytes, *, name: str, now: int) -> Bulletin:
         raise Refusal(
             f"{name} is an {draft.msg_type} of somebody else's alert", hint=f"`meshrelay import {name}` passes it on"
         )
+    changes = imported[0].changes
+    if Change.NO_WORDS in changes:
+        draft = dataclasses.replace(draft, texts=())
+    if Change.PAST in changes:
+        # An old file serves for its words: what it says of its time is over.
+        draft = dataclasses.replace(draft, expires=now + DEFAULT_LIFE, effective=None, onset=None)
     expires = now + DEFAULT_LIFE if draft.expires_assumed else draft.expires
     return dataclasses.replace(draft, expires=expires, expires_assumed=False, origin=Origin())
 

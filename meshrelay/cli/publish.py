@@ -21,7 +21,7 @@ from meshrelay.cli.values import Language, Moment, Word
 from meshrelay.core.admission import reopen
 from meshrelay.core.bulletin import Bulletin, Category, Certainty, MsgType, Origin, Response, Severity, Status, Urgency
 from meshrelay.core.envelope import SignedItem
-from meshrelay.core.lint import Finding, lint
+from meshrelay.core.lint import ADVICE, Finding, lint
 from meshrelay.core.trust import Standing
 from meshrelay.errors import Refusal
 from meshrelay.interop.document import document
@@ -192,17 +192,18 @@ def say(session: Session, relay: Relay, source: tuple[str, bytes] | None, flags:
     _check(draft, now=now)
     chosen = target is not None or base.expires != now + forms.DEFAULT_LIFE or any(layer.expires for layer in layers)
     findings = _findings(session, relay, dataclasses.replace(draft, expires_assumed=not chosen))
+    pressing = [one for one in findings if one.flaw not in ADVICE]
     words = session.words()
     if way.check:
         if way.as_json:
             print_json({"findings": [_finding(one, words.flaw(one)) for one in findings]})
         else:
             click.echo("\n".join([words.flaw(one) for one in findings] or ["Nothing could be better."]))
-        return _FLAWED if findings else 0
+        return _FLAWED if pressing else 0
     name = target.signer if target is not None else _signer(session, relay, way.key)
     draft = _in_name(relay, draft, name, way.org, acting=target is not None, now=now)
-    if findings:
-        note("Could be better: " + " ".join(words.flaw(one) for one in findings))
+    if pressing:
+        note("Could be better: " + " ".join(words.flaw(one) for one in pressing))
     if way.at is not None:
         number = relay.plan(draft, name, due=way.at, hide_source=way.hide_source)
         if way.as_json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import click
 
@@ -11,14 +11,14 @@ from meshrelay.cli.frame import Command, json_option, note, print_json, progress
 from meshrelay.cli.running import ask
 from meshrelay.cli.session import Session, pass_session
 from meshrelay.cli.values import Language, Moment
-from meshrelay.core.admission import reopen
 from meshrelay.core.bulletin import Bulletin, MsgType
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.keys import digits
 from meshrelay.core.statements import signers_of
 from meshrelay.core.trust import Author, TrustView
 from meshrelay.errors import Refusal
-from meshrelay.interop import cap, geojson
+from meshrelay.interop import atom, geojson
+from meshrelay.interop.cap_document import cap_document
 from meshrelay.interop.document import document, listing, statement
 from meshrelay.relay import LIVE, Lane, Query, Shown
 from meshrelay.words import Words
@@ -26,6 +26,7 @@ from meshrelay.words.times import stamp
 
 _WIDTH = 100
 _ID_SHOWN = 10
+_BASE = "http://meshrelay.local/"
 
 
 @click.command(cls=Command, name="list")
@@ -36,6 +37,8 @@ _ID_SHOWN = 10
 @click.option("--since", type=Moment(ahead=False), help="Only what came here since: a time, or 6h, 3d back.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most.")
 @click.option("--cursor", help="Go on where --json said `next`.")
+@click.option("--geojson", "form", flag_value="geojson", help="Print them as a GeoJSON FeatureCollection.")
+@click.option("--atom", "form", flag_value="atom", help="Print them as an Atom feed.")
 @json_option
 @pass_session
 def list_(
@@ -47,6 +50,7 @@ def list_(
     since: int | None,
     limit: int,
     cursor: str | None,
+    form: str | None,
     as_json: bool,
 ) -> None:
     """List bulletins, most pressing first.
@@ -54,6 +58,8 @@ def list_(
     Those of senders that this relay knows come before the others. With --json it is one list, the same document
     as /api/v1/bulletins of a running relay.
     """
+    if form and as_json:
+        raise click.UsageError("give one of --json, --geojson and --atom")
     words, name = session.words(lang), session.relay_name()
     with session.relay() as relay:
 
@@ -70,9 +76,14 @@ def list_(
                 after=cursor,
             )
 
-        if as_json:
+        if as_json or form:
             page = relay.bulletins(query(Lane.KNOWN if known else Lane.ALL), session.clock(relay))
-            print_json(listing(page, words, relay=name))
+            if form == "geojson":
+                print_json(geojson.collection(page.shown, words, relay=name))
+            elif form == "atom":
+                click.echo(atom.feed(page.shown, words, relay=name, base=_BASE))
+            else:
+                print_json(listing(page, words, relay=name))
             return
         lanes = {Lane.KNOWN: "known"} if known else {Lane.KNOWN: "known", Lane.UNKNOWN: "unknown"}
         more = shown = False
@@ -95,6 +106,7 @@ def list_(
 @click.option("--lang", type=Language(), help="Show the text in this language, where there is one.")
 @click.option("--cap", "form", flag_value="cap", help="Print it as a CAP 1.2 file.")
 @click.option("--geojson", "form", flag_value="geojson", help="Print it as a GeoJSON feature.")
+@click.option("--atom", "form", flag_value="atom", help="Print it as an Atom entry.")
 @click.option("--raw", "form", flag_value="raw", help="Print the signed bytes as they are.")
 @json_option
 @pass_session
@@ -104,7 +116,7 @@ def show(session: Session, item: str, lang: str | None, form: str | None, as_jso
     Of another item, such as somebody's word on a bulletin, say what it is. ID may be the beginning of one.
     """
     if form and as_json:
-        raise click.UsageError("give one of --json, --cap, --geojson and --raw")
+        raise click.UsageError("give one of --json, --cap, --geojson, --atom and --raw")
     words, name = session.words(lang), session.relay_name()
     with session.relay() as relay:
         id_ = relay.find(item)
@@ -122,15 +134,18 @@ def show(session: Session, item: str, lang: str | None, form: str | None, as_jso
             return
         one = relay.bulletin(id_, session.clock(relay))
         if form == "cap":
-            named = relay.store.get_many(one.bulletin.references).values()
-            targets = [reopen(data) for data in named]
-            click.echo(cap.write_alert(signed, targets=targets).rstrip(b"\n"))
+            click.echo(cap_document(relay, one).rstrip(b"\n"))
+        elif form == "atom":
+            click.echo(atom.entry(one, words, relay=name, base=_BASE))
         elif form == "geojson":
             print_json(geojson.feature(one, words, relay=name, whole=True))
         elif as_json:
             print_json({**document(one, words, relay=name, whole=True), "relays": _relays(session, id_)})
         else:
-            click.echo("\n".join((*card(one, words, relay=name, whole=True), *_behind(one, words, relay=name))))
+            others = [(copy.header, copy.verdict) for copy in relay.copies(one, session.clock(relay))]
+            copies = [str(said) for said in words.copies(one.verdict, others, relay=name)]
+            lines = (*card(one, words, relay=name, whole=True), *_behind(one, words, copies, relay=name))
+            click.echo("\n".join(lines))
             if relays := _relays(session, id_):
                 click.echo(f"  at least {relays} of the relays that this one has met have it")
 
@@ -207,7 +222,7 @@ def _relays(session: Session, item: bytes) -> int | None:
     return found["relays"] if found is not None else None
 
 
-def _behind(one: Shown, words: Words, *, relay: str) -> Iterator[str]:
+def _behind(one: Shown, words: Words, copies: Sequence[str], *, relay: str) -> Iterator[str]:
     """Yield what people want to know of a single bulletin only."""
     bulletin = one.bulletin
     yield ""
@@ -239,6 +254,8 @@ def _behind(one: Shown, words: Words, *, relay: str) -> Iterator[str]:
             yield from _lines(words.missing(len(one.news.missing)))
     yield from _lines(str(words.seal(one.verdict, one.header, relay=relay)))
     yield from _lines(str(words.key_line(digits(one.header.author))))
+    for said in copies:
+        yield from _lines(said)
     yield from _lines(words["not-right"])
 
 

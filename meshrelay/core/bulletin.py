@@ -13,6 +13,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from operator import lt
 from typing import Any, TypeVar
@@ -200,8 +201,13 @@ class CapReference:
 
     @property
     def token(self) -> bytes:
-        """The 32 bytes that stand for this triple where ids of bulletins do (docs/spec/bulletin.md)."""
-        return hashlib.sha256(encode(["meshrelay/1 cap", self.sender, self.identifier, self.sent])).digest()
+        """The 32 bytes that stand for this triple where ids of bulletins do (docs/spec/bulletin.md).
+
+        Two ways to write one moment give the same token; all else counts as it is written.
+        """
+        moment = seconds(self.sent)
+        sent = self.sent if moment is None else moment
+        return hashlib.sha256(encode(["meshrelay/1 cap", self.sender, self.identifier, sent])).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,12 +288,32 @@ class Bulletin:
         return self.references + tuple(reference.token for reference in self.origin.references)
 
 
+def seconds(text: str) -> int | None:
+    """Return the unix time that a time of CAP stands for, a fraction dropped, or None when it is no such time."""
+    match = _CAP_TIME.fullmatch(text)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second = map(int, match.group(1, 2, 3, 4, 5, 6))
+    sign, hours, minutes = match[7], int(match[8] or 0), int(match[9] or 0)
+    # No leap second, no hour 24, no offset of a day: the same in every language, whatever its library thinks of time.
+    if hour > 23 or minute > 59 or second > 59 or hours > 23 or minutes > 59:
+        return None
+    try:
+        days = date(year, month, day).toordinal() - _EPOCH
+    except ValueError:
+        return None
+    ahead = hours * 3600 + minutes * 60
+    return days * 86400 + hour * 3600 + minute * 60 + second + (ahead if sign == "-" else -ahead)
+
+
 def is_language(tag: str) -> bool:
     """Tell whether `tag` has the form of a BCP 47 language tag of at most 35 characters."""
     return len(tag) <= 35 and _LANGUAGE.fullmatch(tag) is not None
 
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+_CAP_TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII)
+_EPOCH = date(1970, 1, 1).toordinal()
 
 # Keys of the payload map; 0 to 9 are common to all kinds (docs/spec/item.md).
 _SENT, _STREAM, _SEQ, _PREV, _LIVE, _ORG = 2, 3, 4, 5, 6, 7

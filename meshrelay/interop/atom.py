@@ -23,7 +23,6 @@ _XML_LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
 
 def feed(shown: Sequence[Shown], words: Words, *, relay: str, base: str) -> bytes:
     """Return the feed of these bulletins; `base` is the address under which this relay is read, ending in a slash."""
-    ElementTree.register_namespace("", _ATOM)
     root = ElementTree.Element(f"{{{_ATOM}}}feed", {_XML_LANG: words.language})
     _add(root, "id", f"{base}feed.atom")
     _add(root, "title", f"{relay}: {words['without-internet']}")
@@ -31,15 +30,25 @@ def feed(shown: Sequence[Shown], words: Words, *, relay: str, base: str) -> byte
     _link(root, "self", f"{base}feed.atom", MEDIA_TYPE)
     _link(root, "alternate", base, "text/html")
     for one in shown:
-        _entry(root, one, words, relay=relay, base=base)
+        root.append(_entry(one, words, relay=relay, base=base))
+    return _document(root)
+
+
+def entry(one: Shown, words: Words, *, relay: str, base: str) -> bytes:
+    """Return one bulletin as an entry that is a document of its own (RFC 4287, section 2)."""
+    return _document(_entry(one, words, relay=relay, base=base))
+
+
+def _document(root: ElementTree.Element) -> bytes:
+    ElementTree.register_namespace("", _ATOM)
     data: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
     return data
 
 
-def _entry(root: ElementTree.Element, one: Shown, words: Words, *, relay: str, base: str) -> None:
+def _entry(one: Shown, words: Words, *, relay: str, base: str) -> ElementTree.Element:
     item, bulletin, verdict = one.header.id.hex(), one.bulletin, one.verdict
     text = words.text_of(bulletin)
-    entry = ElementTree.SubElement(root, f"{{{_ATOM}}}entry")
+    entry = ElementTree.Element(f"{{{_ATOM}}}entry")
     if text is not None:
         entry.set(_XML_LANG, text.language)
     head = words.standing(verdict) or f"{words.severity_line(verdict, bulletin.severity)}."
@@ -68,6 +77,7 @@ def _entry(root: ElementTree.Element, one: Shown, words: Words, *, relay: str, b
         *map(str, words.others(verdict, relay=relay)),
     ]
     _add(entry, "summary", "\n\n".join(line for line in lines if line))
+    return entry
 
 
 def _add(parent: ElementTree.Element, name: str, text: str) -> None:

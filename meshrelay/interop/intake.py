@@ -1,15 +1,17 @@
 """Files from a stick, a mail or a feed, taken in: carry files, signed items (bare, or as letters), CAP alerts.
 
 Signed items go through the same gate as if a peer had sent them. CAP alerts become bulletins of this relay's own key
-that say "relayed from"; one that this key has passed on before adds nothing.
+that say "relayed from"; one that this key has passed on before adds nothing. An entry of a feed that only says where
+its alert lies is answered with that: nothing is ever fetched.
 
-Not here: feeds and envelopes around alerts, and the reading of folders. Law: whatever a file holds, reading it ends,
-and every part of it is answered for.
+Not here: the forms of all of these, and the reading of folders. Law: whatever a file holds, reading it ends, and every
+part of it is answered for.
 """
 
 from __future__ import annotations
 
 import base64
+import dataclasses
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,16 +19,18 @@ from enum import StrEnum
 from typing import BinaryIO, Final
 
 from meshrelay.core.admission import reopen
-from meshrelay.core.bulletin import Bulletin
+from meshrelay.core.bulletin import Bulletin, to_payload
 from meshrelay.core.clock import Clock
-from meshrelay.core.encoding import skip
+from meshrelay.core.encoding import encode, skip
 from meshrelay.core.statements import Revocation
 from meshrelay.errors import InvalidDocument, InvalidItem
 from meshrelay.interop import cap, carry
 from meshrelay.keyring import OwnKey
-from meshrelay.relay import Outcome, Relay
+from meshrelay.relay import UNSIGNED, Outcome, Relay
 
 BATCH: Final = 250
+BATCH_BYTES: Final = 2 * 1024 * 1024
+"""Bytes of CAP alerts that are passed on in one transaction, about."""
 MAX_SEQUENCE: Final = 64 * 1024 * 1024
 """Bytes of a file of bare items, which is read as a whole; a carry file may be of any size."""
 
@@ -35,9 +39,6 @@ _COSE: Final = (b"\xd2", b"\xd8\x62")
 """How a signed item begins: signed by one key, or by several together."""
 _LETTERS: Final = re.compile(rb"0oRY[A-Za-z0-9+/\s]{80,}={0,2}")
 """A signed item in base64, as a printed sheet has it: the first three bytes of every envelope, and what follows."""
-_PAGE: Final = (b"<!doctype html", b"<html")
-_BLANK: Final = b"\xef\xbb\xbf \t\r\n"
-_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Fate(StrEnum):
@@ -46,6 +47,8 @@ class Fate(StrEnum):
     NEW = "new"
     KNOWN = "known"
     REFUSED = "refused"
+    ELSEWHERE = "elsewhere"
+    """An entry of a feed names another file, which somebody has to fetch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,15 @@ class Taken:
     """One part of a file and what became of it.
 
     `place` says which part, `detail` why it was refused or what had to be altered, `id` the item that it is here.
+    `names` are the identifier of an alert; or, of an entry whose alert lies elsewhere, the names of files and alerts
+    that would be it.
     """
 
     fate: Fate
     place: str
     detail: str = ""
     id: bytes | None = None
+    names: frozenset[str] = frozenset()
 
 
 def take_in(
@@ -85,7 +91,7 @@ def take_in(
         yield from _take_carry(relay, source, clock=clock)
     elif start.startswith(_COSE):
         yield from _take_sequence(relay, source.read(MAX_SEQUENCE + 1), clock=clock, ends_keys=ends_keys)
-    elif not _is_xml(start) and (found := [*_LETTERS.finditer(start)]):
+    elif not cap.is_xml(start) and (found := [*_LETTERS.finditer(start)]):
         yield from _take_letters(relay, [one[0] for one in found], clock=clock, ends_keys=ends_keys)
     elif is_unsigned(start):
         if key is None:
@@ -100,9 +106,9 @@ def take_in(
 
 def is_unsigned(start: bytes) -> bool:
     """Tell whether a file that begins with `start` looks like a CAP alert: XML, or a page without a signed item."""
-    if start.startswith(carry.MAGIC) or (not _is_xml(start) and _LETTERS.search(start)):
+    if start.startswith(carry.MAGIC):
         return False
-    return start.lstrip(_BLANK).startswith(b"<") or start.startswith(_UTF_16)
+    return cap.is_xml(start) or (start.lstrip().startswith(b"<") and not _LETTERS.search(start))
 
 
 def _take_carry(relay: Relay, source: BinaryIO, *, clock: Clock) -> Iterator[Taken]:
@@ -139,11 +145,6 @@ def _take_sequence(relay: Relay, data: bytes, *, clock: Clock, ends_keys: bool) 
             batch = []
     if flaw is not None:
         yield flaw
-
-
-def _is_xml(start: bytes) -> bool:
-    text = start.lstrip(_BLANK)
-    return text.startswith(b"<") and not text[:20].lower().startswith(_PAGE)
 
 
 def _take_letters(relay: Relay, texts: Sequence[bytes], *, clock: Clock, ends_keys: bool) -> Iterator[Taken]:
@@ -203,34 +204,97 @@ def _take_cap(relay: Relay, data: bytes, *, now: int, key: Callable[[], OwnKey],
     except InvalidDocument as error:
         yield Taken(Fate.REFUSED, "the file", str(error))
         return
+    batch = _Batch(relay, key, now=now)
     for alert in alerts:
-        if isinstance(alert, InvalidDocument):
-            yield Taken(Fate.REFUSED, "alert", str(alert))
-            continue
-        signer = key()
+        match alert:
+            case InvalidDocument():
+                batch.answers.append(Taken(Fate.REFUSED, alert.place or "alert", str(alert)))
+            case cap.Elsewhere():
+                detail = f"only says where its alert lies: fetch {alert.uri} by hand, and import that file"
+                batch.answers.append(Taken(Fate.ELSEWHERE, alert.place, detail, names=alert.names))
+            case cap.ImportedAlert():
+                batch.add(alert)
+        if batch.is_full:
+            yield from batch.publish()
+    yield from batch.publish()
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What is to be passed on, and the answer once it is."""
+
+    draft: Bulletin
+    said: Bulletin
+    place: str
+    changes: str
+    names: frozenset[str]
+
+
+class _Batch:
+    """Alerts that are passed on in one transaction; `answers` are those of the file, in its order."""
+
+    def __init__(self, relay: Relay, key: Callable[[], OwnKey], *, now: int) -> None:
+        self.answers: list[Taken | _Draft] = []
+        self._relay = relay
+        self._key = key
+        self._now = now
+        self._size = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time to publish."""
+        return len(self.answers) >= BATCH or self._size >= BATCH_BYTES
+
+    def add(self, alert: cap.ImportedAlert) -> None:
+        """Take what an alert says, incident by incident, where this key has not passed it on before."""
         changes = "; ".join(sorted(alert.changes))
+        place, names = f"alert {alert.identity.identifier}", frozenset({alert.identity.identifier})
+        author = self._key().public
         for draft in alert.drafts:
-            place = f"alert {alert.identity.identifier}"
-            here = _passed_on(relay, draft, signer.public)
+            here = _passed_on(self._relay, draft, author)
             if here is not None:
-                yield Taken(Fate.KNOWN, place, id=here)
+                self.answers.append(Taken(Fate.KNOWN, place, id=here, names=names))
             else:
-                yield Taken(Fate.NEW, place, changes, relay.publish(draft, signer.name, now=now).id)
+                self.answers.append(_Draft(draft, _said(draft), place, changes, names))
+                self._size += len(encode(to_payload(draft)))
+
+    def publish(self) -> list[Taken]:
+        """Publish what was taken, and return all answers; an alert that is there twice is published once."""
+        fresh = dict[Bulletin, Bulletin]()
+        for one in self.answers:
+            if isinstance(one, _Draft):
+                fresh.setdefault(one.said, one.draft)
+        items = self._relay.publish_many([*fresh.values()], self._key().name, now=self._now) if fresh else ()
+        ids = {said: item.id for said, item in zip(fresh, items, strict=True)}
+        done, new = list[Taken](), set(ids)
+        for one in self.answers:
+            if isinstance(one, Taken):
+                done.append(one)
+            elif one.said in new:
+                new.discard(one.said)
+                done.append(Taken(Fate.NEW, one.place, one.changes, ids[one.said], one.names))
+            else:
+                done.append(Taken(Fate.KNOWN, one.place, id=ids[one.said], names=one.names))
+        self.answers, self._size = [], 0
+        return done
 
 
 def _passed_on(relay: Relay, draft: Bulletin, author: bytes) -> bytes | None:
-    """Return the bulletin by which this key has passed on the same incident of the same file before, if it has."""
+    """Return the bulletin by which this key has passed on the same incident of the same alert before, if it has.
+
+    An alert is the same in another file, such as a feed that has grown since.
+    """
     if draft.alias is None:
         raise ValueError("only an alert with an identity was imported")
-    ids = [held.header.id for held in relay.store.imported_from(draft.alias) if held.header.author == author]
+    ids = [held.header.id for held in relay.store.imported_from(draft.alias, authors=[author])]
     for item, data in relay.store.get_many(ids).items():
         body = reopen(data).body
-        if isinstance(body, Bulletin) and body.origin.digest == draft.origin.digest and _said(body) == _said(draft):
+        if isinstance(body, Bulletin) and _said(body) == _said(draft):
             return item
     return None
 
 
-def _said(bulletin: Bulletin) -> tuple[object, ...]:
-    """Return what tells two incidents of one alert apart; times of signing do not."""
-    b = bulletin
-    return (b.texts, b.areas, b.categories, b.responses, b.urgency, b.severity, b.certainty, b.event_codes)
+def _said(bulletin: Bulletin) -> Bulletin:
+    """Return a bulletin without what differs each time that the same alert is imported."""
+    origin = dataclasses.replace(bulletin.origin, checked=False, digest=None, signature=None)
+    return dataclasses.replace(bulletin, sent=0, expires=0, chain=UNSIGNED, origin=origin)

@@ -9,20 +9,18 @@ Source: docs/spec/http.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from aiohttp import web
 
-from meshrelay.core.admission import reopen
 from meshrelay.core.bulletin import Category
 from meshrelay.core.encoding import split_sequence
-from meshrelay.core.envelope import SignedItem
 from meshrelay.core.trust import Standing
-from meshrelay.errors import InvalidDocument, InvalidItem, NotFound
+from meshrelay.errors import InvalidItem, NotFound
 from meshrelay.interop import atom, cap, geojson
+from meshrelay.interop.cap_document import cap_document
 from meshrelay.interop.document import document, listing
 from meshrelay.relay import LIVE, TAKEN_BACK, Lane, Outcome, Query, Receipt, Shown
 from meshrelay.web.openapi import description
@@ -50,27 +48,29 @@ async def bulletins(request: web.Request) -> web.Response:
 
 
 async def bulletin(request: web.Request) -> web.Response:
-    """Answer one bulletin: ``ID`` or ``ID.json``, ``ID.cap``, ``ID.cose`` (the signed original), ``ID.geojson``."""
+    """Answer one bulletin: ``ID`` or ``ID.json``, ``ID.cap``, ``ID.cose`` (as signed), ``.geojson``, ``.atom``."""
     services, words = request.config_dict[SERVICES], words_for(request)
     prefix, _, form = request.match_info["id"].partition(".")
-    if form not in ("", "json", "cap", "cose", "geojson"):
+    if form not in ("", "json", "cap", "cose", "geojson", "atom"):
         raise Refused(404, f"there is no form {form[:20]!r} of a bulletin")
     relay = services.status().name
 
-    def read() -> tuple[Shown, bytes, list[SignedItem]]:
-        store = services.relay.store
+    def read() -> tuple[Shown, bytes]:
         one = services.relay.public(services.relay.find(prefix[:64]), services.clock())
-        held = store.get_many([one.header.id, *one.bulletin.references])
-        targets = [reopen(held[target]) for target in one.bulletin.references if target in held]
-        return one, held.get(one.header.id, b""), targets
+        if form == "cap":
+            return one, cap_document(services.relay, one)
+        return one, services.relay.store.get_many([one.header.id]).get(one.header.id, b"")
 
-    one, data, targets = await services.read(read)
+    one, data = await services.read(read)
     name = one.header.id.hex()[:16]
     match form:
         case "cose":
             return _file(data, ENVELOPE_TYPE, f"{name}.cose")
         case "cap":
-            return _file(_cap(data, targets), "application/cap+xml", f"{name}.xml")
+            return _file(data, cap.MEDIA_TYPE, f"{name}.xml")
+        case "atom":
+            base = url_of(*local_address(request))
+            return _atom(request, atom.entry(one, words, relay=relay, base=base))
         case "geojson":
             return _json(request, geojson.feature(one, words, relay=relay, whole=True), "application/geo+json")
         case _:
@@ -147,11 +147,7 @@ async def feed_atom(request: web.Request) -> web.Response:
     services, words = request.config_dict[SERVICES], words_for(request)
     shown = await _feed(request)
     base = url_of(*local_address(request))
-    data = atom.feed(shown, words, relay=services.status().name, base=base)
-    answer = web.Response(body=data, content_type="application/atom+xml", charset="utf-8")
-    answer.headers["Cache-Control"] = "no-cache"
-    compress(request, answer)
-    return answer
+    return _atom(request, atom.feed(shown, words, relay=services.status().name, base=base))
 
 
 async def feed_geojson(request: web.Request) -> web.Response:
@@ -250,15 +246,15 @@ def _is(answer: Receipt | InvalidItem, outcome: Outcome) -> bool:
     return isinstance(answer, Receipt) and answer.outcome is outcome
 
 
-def _cap(data: bytes, targets: Sequence[SignedItem]) -> bytes:
-    try:
-        return cap.write_alert(reopen(data), targets=targets)
-    except InvalidDocument as error:
-        raise Refused(404, f"this bulletin has no CAP form: {error}") from error
-
-
 def _json(request: web.Request, found: Any, content_type: str = "application/json") -> web.Response:
     answer = web.json_response(found, content_type=content_type)
+    answer.headers["Cache-Control"] = "no-cache"
+    compress(request, answer)
+    return answer
+
+
+def _atom(request: web.Request, data: bytes) -> web.Response:
+    answer = web.Response(body=data, content_type=atom.MEDIA_TYPE, charset="utf-8")
     answer.headers["Cache-Control"] = "no-cache"
     compress(request, answer)
     return answer

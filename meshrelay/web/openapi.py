@@ -38,7 +38,7 @@ def description() -> dict[str, Any]:
     known = _parameter("known", {"enum": ["false"]}, "false adds senders that this relay does not know")
     only = _parameter("in", _TEXT, "only bulletins written in this language")
     item = _parameter(
-        "id", _TEXT, "id, a unique beginning of it, or either with .json, .cap, .cose, .geojson", where="path"
+        "id", _TEXT, "id, a unique beginning of it, or either with .json, .cap, .cose, .geojson, .atom", where="path"
     )
     return {
         "openapi": "3.1.0",

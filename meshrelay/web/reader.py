@@ -133,8 +133,10 @@ async def front(request: web.Request) -> web.Response:
 async def bulletin(request: web.Request) -> web.Response:
     """Show everything known about one bulletin; a unique beginning of its id will do."""
     services, page = request.config_dict[SERVICES], page_for(request)
-    one, before, cursor = await services.read(_whole, services.relay, request.match_info["id"], services.clock())
-    it = whole(one, page, before=before)
+    clock = services.clock()
+    one, before, cursor = await services.read(_whole, services.relay, request.match_info["id"], clock)
+    copies = await services.read(services.relay.copies, one, clock)
+    it = whole(one, page, before=before, copies=copies)
     state = (one.verdict.standing, one.verdict.author, "disputed" if it.card.disputed else "")
     values = {"it": it, "cursor": cursor, "state": " ".join(state)}
     return answer(request, render(request, "bulletin.html", page, values))
@@ -265,7 +267,7 @@ def _gone_since(relay: Relay, clock: Clock, wanted: Query) -> tuple[Shown, ...]:
 
 def _acted_on(relay: Relay, act: Shown, clock: Clock) -> Iterator[Shown]:
     """Yield what a bulletin ended, as far as it is held and shown here."""
-    for target in act.bulletin.references[:8]:
+    for target in relay.named(act)[:8]:
         try:
             earlier = relay.public(target, clock)
         except NotFound:

@@ -202,14 +202,17 @@ def card(one: Shown, page: Page, *, whole: bool = False) -> Card:
     )
 
 
-def whole(one: Shown, page: Page, *, before: tuple[Shown, ...] = ()) -> Whole:
-    """Return everything about a bulletin; `before` are the held ones that it acted on."""
+def whole(one: Shown, page: Page, *, before: tuple[Shown, ...] = (), copies: tuple[Shown, ...] = ()) -> Whole:
+    """Return everything about a bulletin.
+
+    `before` are the held ones that it acted on, `copies` what other keys made of the alert that it was made of.
+    """
     words, bulletin = page.words, one.bulletin
     top = card(one, page, whole=True)
     return Whole(
         card=top,
         languages=tuple(text.language for text in bulletin.texts if text.language != top.language),
-        chain=_chain(one, page),
+        chain=_chain(one, page, copies),
         others=_others(one, page),
         news=_news(one, page),
         history=_history(one, page, before),
@@ -275,7 +278,7 @@ def _plain(value: Said | Part | str) -> str:
     return value.text if isinstance(value, Part) else str(value)
 
 
-def _chain(one: Shown, page: Page) -> tuple[tuple[str, Markup], ...]:
+def _chain(one: Shown, page: Page, copies: tuple[Shown, ...]) -> tuple[tuple[str, Markup], ...]:
     """Return who is behind a bulletin, step by step, each with the look of its point on the line."""
     words, header, verdict = page.words, one.header, one.verdict
     look = "" if verdict.known else "open"
@@ -283,6 +286,7 @@ def _chain(one: Shown, page: Page) -> tuple[tuple[str, Markup], ...]:
         words.why(verdict, one.bulletin, header.author, relay=page.relay),
         words.seal(verdict, header, relay=page.relay),
         words.key_line(digits(header.author)),
+        *words.copies(verdict, [(copy.header, copy.verdict) for copy in copies], relay=page.relay),
     ]
     return tuple((look, page.sure(sentence)) for sentence in said)
 

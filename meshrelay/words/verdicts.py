@@ -217,6 +217,30 @@ class Words(Voice):
 
     # How it ended
 
+    def copies(self, verdict: Verdict, others: Sequence[tuple[Header, Verdict]], *, relay: str) -> tuple[Said, ...]:
+        """Return who else passed the same alert on, and what that says; empty where nobody did.
+
+        `verdict` is that of the bulletin, `others` are those of other keys, made of the same alert. Where theirs no
+        longer holds and this one does, that is said: a sender may have missed that the alert was withdrawn.
+        """
+        found = dict[bytes, tuple[Said, bool]]()
+        for header, one in others:
+            name_, over = self.who(one, relay=relay), verdict.by == () and bool(one.by)
+            if one.known and not found.get(header.author, (None, False))[1]:
+                said = self._fill(mark("{name} passed on the same alert too."), name=name_)
+                if over:
+                    message = mark("{name} passed on the same alert too, and there it no longer holds: {standing}")
+                    said = self._fill(message, name=name_, standing=self.standing(one) or "")
+                found[header.author] = said, over
+        said_of_all = [said for said, _ in found.values()]
+        if unknown := len({header.author for header, one in others if not one.known}):
+            message = mark("Unknown senders passed on the same alert too: {n}.")
+            said_of_all.append(self._fill(message, n=self.number(unknown)))
+        if said_of_all:
+            message = mark("Whoever passes an alert on updates and withdraws only what they passed on themselves.")
+            said_of_all.append(self._fill(message))
+        return tuple(said_of_all)
+
     def standing(self, verdict: Verdict) -> str | None:
         """Return in a word that a bulletin does not hold, or None while it does."""
         return self._say_or_none(terms.STANDING.get(verdict.standing))
@@ -228,7 +252,7 @@ class Words(Voice):
         """
         match verdict.standing:
             case Standing.CANCELLED:
-                return _joined([self._withdrawn(verdict, header, relay), self._reason(by.note if by else "")])
+                return _joined([self._withdrawn(verdict, header, by, relay), self._reason(by.note if by else "")])
             case Standing.SUPERSEDED:
                 update = verdict.by[0]
                 title = Part("…") if by is None else self.title_of(by)
@@ -334,13 +358,17 @@ class Words(Voice):
         quoted = Part(shortened(claimed), Sort.QUOTE)
         return self._fill(mark("It calls itself “{claimed}”."), claimed=quoted) if claimed else None
 
-    def _withdrawn(self, verdict: Verdict, header: Header, relay: str) -> Said:
+    def _withdrawn(self, verdict: Verdict, header: Header, by: Bulletin | None, relay: str) -> Said:
         cancel = verdict.by[0]
         when = self.moment(cancel.sent)
         if (org := _colleagues(cancel, header)) is not None:
             message = mark("Withdrawn by a colleague at {name}: {when}.")
             return self._fill(message, name=self._organisation(verdict, org), when=when)
         author = self._author(verdict, header, relay)
+        if by is not None and by.origin.identity is not None:
+            source = name(self._source(by, by.origin))
+            message = mark("Withdrawn by {source}, as {name} passed on: {when}.")
+            return self._fill(message, source=source, name=author, when=when)
         return self._fill(mark("Withdrawn by its author, {name}: {when}."), name=author, when=when)
 
     def _author(self, verdict: Verdict, header: Header, relay: str) -> Part:

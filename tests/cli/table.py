@@ -130,7 +130,7 @@ ROWS = (
     Row(
         "inbox publish {report} --instruction 'Stay in' --circle 43,76,2 --urgency Immediate --severity Severe "
         "--certainty Likely --expires 6h --check",
-        "Nothing could be better",
+        "does not say in one word",
     ),
     # Reading
     Row("list"),
@@ -140,10 +140,13 @@ ROWS = (
     Row("show {id} --lang ru --json", '"headline": "Water"'),
     Row("show {id} --cap", "<alert "),
     Row("show {id} --geojson", '"Feature"'),
+    Row("show {id} --atom", "<entry "),
     Row("show {id} --raw"),
     Row("show {word}", "could not check it"),
     Row("show {word} --json", '"kind": "attestation"'),
     Row("show {word} --raw"),
+    Row("list --geojson", '"FeatureCollection"'),
+    Row("list --atom", "<feed "),
     Row("search water"),
     Row("search water --lang ru --limit 2 --json", '"bulletins": '),
     Row("hide {id}"),
@@ -324,6 +327,7 @@ WRONG = (
     Row("inbox publish 999", "no report", code=1),
     Row("inbox dismiss 999", "no report", code=1),
     Row("list --cursor nonsense", "", code=1),
+    Row("list --json --atom", "give one of", code=2),
     Row("show {nothing}", "no item here", code=1),
     Row("show ''", "no item here", code=1),
     Row("hide {nothing}", "no item here", code=1),
@@ -453,6 +457,11 @@ class Things:
             "urgency": "Expected",
             "certainty": "Observed",
             "expires": "6h",
+            "description": "The pump stands still.",
+            "response": "Prepare",
+            "sender_name": "Waterworks",
+            "contact": "+7 700 000 00 00",
+            "web": "https://example.org/water",
         }
         return self._file("form.json", json.dumps(form))
 

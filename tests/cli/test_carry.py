@@ -72,6 +72,41 @@ def test_a_cap_alert_is_passed_on_once(terminal: Terminal, tmp_path: Path) -> No
     assert "Relayed from River Office" in terminal.do("show", first["ids"][0])
 
 
+FEED = """<feed xmlns="http://www.w3.org/2005/Atom"><id>f</id><title>Alerts</title><updated>x</updated>
+<entry><id>a</id><title>By name</title><link href="https://example.org/cap/flood.xml"/></entry>
+<entry><id>urn:fire-9</id><title>By number</title><link href="https://example.org/cap?n=9"/></entry>
+<entry><id>b</id><title>Not here</title><link href="https://example.org/cap/storm.xml"/></entry></feed>"""
+
+
+def test_a_feed_with_links_and_its_files_are_imported_as_one_folder(terminal: Terminal, tmp_path: Path) -> None:
+    folder = tmp_path / "feed"
+    folder.mkdir()
+    (folder / "a.atom").write_text(FEED, encoding="utf-8")
+    alone = terminal.call("import", str(folder))
+    assert alone.exit_code == 1
+    assert alone.stdout.strip() == "0 new, 0 known, 3 refused"
+    assert "entry 1 (By name): only says where its alert lies: fetch https://example.org/cap/flood.xml" in alone.stderr
+    (folder / "flood.xml").write_text(CAP.format(identifier="1", headline="Flood"), encoding="utf-8")
+    (folder / "z.xml").write_text(CAP.format(identifier="urn:fire-9", headline="Fire"), encoding="utf-8")
+    result = terminal.call("import", str(folder))
+    assert result.exit_code == 3
+    assert result.stdout.strip() == "2 new, 0 known, 1 refused"
+    assert "storm.xml" in result.stderr
+    (folder / "storm.xml").write_text(CAP.format(identifier="3", headline="Storm"), encoding="utf-8")
+    assert terminal.do("import", str(folder)) == "1 new, 2 known, 0 refused"
+
+
+def test_a_refused_alert_of_a_file_is_named(terminal: Terminal, tmp_path: Path) -> None:
+    bad = CAP.format(identifier="bad", headline="Flood").replace("Public", "Private").partition("?>")[2]
+    good = CAP.format(identifier="good", headline="Flood").partition("?>")[2]
+    (tmp_path / "two.xml").write_text(f"<alerts>{bad}{good}</alerts>", encoding="utf-8")
+    said = json.loads(terminal.call("import", str(tmp_path / "two.xml"), "--json").stdout)
+    assert said["new"] == 1
+    (refused,) = said["refused"]
+    assert refused["part"] == "alert bad"
+    assert refused["reason"].startswith("scope: ")
+
+
 def test_another_key_passes_the_same_alert_on_again(terminal: Terminal, tmp_path: Path) -> None:
     path = tmp_path / "flood.xml"
     path.write_text(CAP.format(identifier="1", headline="Flood"), encoding="utf-8")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from meshrelay.core.bulletin import Bulletin
-from meshrelay.core.lint import Flaw
+from meshrelay.core.lint import ADVICE, Flaw
 from meshrelay.local import Local
 from meshrelay.node import Node
 from meshrelay.relay import Query
@@ -33,14 +33,20 @@ GOOD = {
     "urgency": "Expected",
     "certainty": "Observed",
     "expires": "6h",
+    "description": "The pump stands still.",
+    "response": "Prepare",
+    "sender_name": "Waterworks",
+    "contact": "+7 700 000 00 00",
+    "web": "https://example.org/water",
 }
 
 
 def codes(terminal: Terminal, *words: str, stdin: str | None = None) -> list[str]:
     result = terminal.call("publish", *words, "--check", "--json", stdin=stdin)
     found = [one["code"] for one in json.loads(result.stdout)["findings"]]
-    assert result.exit_code == (1 if found else 0)
-    return found
+    pressing = [code for code in found if code not in ADVICE]
+    assert result.exit_code == (1 if pressing else 0)
+    return pressing
 
 
 # Advice
@@ -79,9 +85,9 @@ def test_advice_comes_in_the_language_of_the_terminal(
 ) -> None:
     monkeypatch.setenv("LANG", f"{language}.UTF-8")
     lines = terminal.call("publish", "--headline", "x", "--lang", "en", "--check").stdout.splitlines()
-    assert len(lines) == 6
+    assert len(lines) == 11
     assert ("It names no place." in lines) == (language == "en")
-    assert len(Flaw) == 12
+    assert len(Flaw) == 34
 
 
 # Drill mode

@@ -115,6 +115,42 @@ def test_the_document_of_a_bulletin_is_a_form(terminal: Terminal) -> None:
     assert again["description"] == "More"
 
 
+OLD_ALERT = """<?xml version="1.0" encoding="UTF-8"?>
+<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"><identifier>old-1</identifier><sender>office@example.org</sender>
+<sent>2020-01-01T00:00:00+00:00</sent><status>Actual</status><msgType>Alert</msgType><scope>Public</scope>
+<note>Synthetic</note><info><language>kk</language><category>Met</category><event>Су</event>
+<urgency>Immediate</urgency><severity>Severe</severity><certainty>Likely</certainty>
+<effective>2020-01-01T00:00:00+00:00</effective><expires>2020-01-02T00:00:00+00:00</expires>
+<headline>Су тасқыны</headline><area><areaDesc>Жаға</areaDesc></area></info></alert>"""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_an_old_cap_file_in_any_encoding_serves_for_its_words(
+    terminal: Terminal, tmp_path: Path, encoding: str
+) -> None:
+    path = tmp_path / "old.xml"
+    path.write_bytes(OLD_ALERT.encode(encoding))
+    found = terminal.read("publish", str(path), "--severity", "Minor")
+    assert (found["headline"], found["severity"], found["effective"]) == ("Су тасқыны", "Minor", None)
+    assert found["origin"]["kind"] == "own"
+    assert datetime.fromisoformat(found["expires"]) - datetime.fromisoformat(found["sent"]) == timedelta(days=1)
+
+
+def test_a_cap_file_without_words_needs_a_headline(terminal: Terminal, tmp_path: Path) -> None:
+    path = tmp_path / "bare.xml"
+    path.write_text(OLD_ALERT[: OLD_ALERT.index("<info>")] + "</alert>", encoding="utf-8")
+    terminal.refuse("publish", str(path), code=2)
+    found = terminal.read("publish", str(path), "--headline", "Water", "--lang", "en")
+    assert (found["languages"], found["note"]) == (["en"], "Synthetic")
+
+
+def test_a_feed_is_no_form(terminal: Terminal, tmp_path: Path) -> None:
+    path = tmp_path / "two.xml"
+    bare = OLD_ALERT.partition("?>")[2]
+    path.write_text(f"<all>{bare}{bare}</all>", encoding="utf-8")
+    assert "holds 2 alerts, and a form is one" in terminal.refuse("publish", str(path))
+
+
 def test_a_cap_file_is_a_form_and_loses_its_sender(terminal: Terminal, tmp_path: Path) -> None:
     item = terminal.do("publish", "--headline", "Water", "--area", "School", "--severity", "Severe", "--expires", "2d")
     path = tmp_path / "alert.xml"

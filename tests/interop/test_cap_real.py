@@ -26,6 +26,7 @@ IMPORTED = [
     "google/earthquake-iso8859-1.cap",
     "google/earthquake.cap",
     "google/earthquake_signed.cap",
+    "google/no_optional_fields.cap",
     "google/wcatwc-warning.cap",
     "google/weather.cap",
     "oasis/example1.xml",
@@ -36,7 +37,6 @@ IMPORTED = [
 REFUSED = {
     "google/canada_errors.cap": "references",
     "google/invalid.cap": "scope",
-    "google/no_optional_fields.cap": "info",
     "google/noaa_errors.cap": "urgency",
     "google/xee.cap": "document",
     "google/xee.atom": "document",

@@ -89,6 +89,9 @@ async def test_one_bulletin_in_every_form(client: Client, place: Place) -> None:
     shape = await get(client, f"{base}.geojson")
     assert shape["type"] == "Feature"
     assert shape["geometry"]["type"] == "MultiPolygon"
+    entry = ElementTree.fromstring(await (await client.get(f"{base}.atom")).text())
+    assert entry.tag == "{http://www.w3.org/2005/Atom}entry"
+    assert entry.findtext("{*}id") == f"urn:meshrelay:{item.id.hex()}"
     assert (await get(client, f"{base}.odd", status=404))["error"]
     assert (await get(client, f"/api/v1/bulletins/{'0' * 64}", status=404))["error"]
 

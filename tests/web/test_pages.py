@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from meshrelay.core.admission import sign
-from meshrelay.core.bulletin import Area, MsgType, Resource, Severity, Status
+from meshrelay.core.bulletin import Area, CapReference, MsgType, Origin, OriginKind, Resource, Severity, Status
 from meshrelay.core.statements import Revocation
 from meshrelay.local import Waiting
 from meshrelay.relay import Rung
@@ -52,6 +52,26 @@ async def test_a_card_says_who_and_why(client: Client, place: Place) -> None:
     )
     assert "Stay inside." in html
     assert '<time datetime="2031-03-17T13:25:00+05:00">13:25</time>' in html
+
+
+async def test_a_page_says_who_else_passed_on_the_same_alert_and_that_it_was_withdrawn_there(
+    client: Client, place: Place
+) -> None:
+    one, two = Author(41), Author(42)
+    place.anchor(one, "Old Clinic")
+    place.anchor(two, "New Clinic")
+    name = CapReference("office@example.org", "flood-1", "2031-03-17T10:00:00+05:00")
+    alert = Origin(OriginKind.CAP, identity=name)
+    held = one.sign(text("Leave the river bank"), origin=alert)
+    cancel = Origin(OriginKind.CAP, identity=CapReference("office@example.org", "flood-2", "x"), references=(name,))
+    ended = two.sign(text("Leave the river bank"), origin=alert)
+    place.put(held, ended, two.sign(sent=NOW - 60, msg_type=MsgType.CANCEL, origin=cancel))
+    html = await page(client, f"/b/{held.id.hex()}")
+    assert "<b><bdi>New Clinic</bdi></b> passed on the same alert too, and there it no longer holds: Cancelled." in html
+    assert "updates and withdraws only what they passed on themselves" in html
+    html = await page(client, f"/b/{ended.id.hex()}")
+    assert "<b><bdi>Old Clinic</bdi></b> passed on the same alert too." in html
+    assert "as <b><bdi>New Clinic</bdi></b> passed on" in html
 
 
 async def test_an_unknown_sender_never_gets_the_look_of_an_alarm(client: Client, place: Place) -> None:

@@ -98,6 +98,39 @@ def test_words_of_others_are_relayed_and_unmarked_unless_somebody_looked() -> No
     assert why(anchored(), report).endswith("A visitor told them; they passed it on. They did not check it.")
 
 
+def copies(verdict: Verdict, *others: Verdict) -> list[str]:
+    headers = [replace(HEADER, author=bytes([number]) * 32) for number in range(len(others))]
+    return [str(said) for said in words().copies(verdict, [*zip(headers, others, strict=True)], relay=RELAY)]
+
+
+ALONE = "Whoever passes an alert on updates and withdraws only what they passed on themselves."
+
+
+def test_whoever_else_passed_the_same_alert_on_is_named() -> None:
+    assert copies(anchored()) == []
+    assert copies(stranger(), anchored()) == ["Waterworks passed on the same alert too.", ALONE]
+    assert copies(anchored(), stranger(), stranger()) == ["Unknown senders passed on the same alert too: 2.", ALONE]
+
+
+def test_that_another_copy_was_withdrawn_is_said_where_this_one_still_holds() -> None:
+    over = replace(anchored(), standing=Standing.CANCELLED, by=(ACT,))
+    assert copies(stranger(), over) == [
+        "Waterworks passed on the same alert too, and there it no longer holds: Cancelled.",
+        ALONE,
+    ]
+    assert copies(replace(stranger(), by=(ACT,)), over) == ["Waterworks passed on the same alert too.", ALONE]
+
+
+def test_a_withdrawal_that_was_passed_on_is_that_of_whoever_wrote_it() -> None:
+    verdict = replace(anchored(), standing=Standing.CANCELLED, by=(ACT,))
+    identity = CapReference("dwd@dwd.de", "1.2.4", "2031-03-17T00:00:00+00:00")
+    cancel = replace(BULLETIN, texts=(), origin=Origin(OriginKind.CAP, identity=identity), note="")
+    said = words().ended(verdict, HEADER, by=cancel, relay=RELAY)
+    assert str(said) == "Withdrawn by dwd@dwd.de, as Waterworks passed on: 13:56."
+    said = words().ended(verdict, HEADER, by=replace(cancel, note="It is over"), relay=RELAY)
+    assert str(said) == "Withdrawn by dwd@dwd.de, as Waterworks passed on: 13:56. “It is over”"
+
+
 @pytest.mark.parametrize("verdict", [anchored(), anchored(How.KEY), OWN])
 def test_nobody_known_is_called_checked_verified_or_safe(verdict: Verdict) -> None:
     said = why(verdict).lower()
