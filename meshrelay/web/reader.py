@@ -165,13 +165,17 @@ async def about(request: web.Request) -> web.Response:
     services, page = request.config_dict[SERVICES], page_for(request)
     anchors = sorted(services.relay.trust.anchors.values(), key=lambda anchor: anchor.petname.casefold())
     known = [anchor for anchor in anchors if anchor.key in services.relay.trust.known]
+    organisations = services.relay.trust.organisations
     waiting = await services.read(services.relay.local.waiting)
     values = {
         "version": __version__,
         "severities": [(str(one).lower(), page.words.severity_meaning(one)) for one in list(Severity)[:4]],
         "waiting": [page.html(page.words.awaited(one.petname)) for one in waiting],
         "key": key_digits(services.relay, services.settings.key),
-        "known": [page.html(page.words.met(one.petname, since=one.since, how=one.how)) for one in known],
+        "known": [
+            page.html(page.words.met(one.petname, since=one.since, how=one.how, organisation=one.key in organisations))
+            for one in known
+        ],
         "drafts": frozenset(tag for tag in page_languages() if is_draft(tag)),
         "chain": list(dict.fromkeys(primary(tag) for tag in page.words.texts)),
     }

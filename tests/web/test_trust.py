@@ -203,3 +203,15 @@ async def test_the_description_lists_what_a_verdict_has(client: Client, clinic: 
     described = description()["components"]["schemas"]["Bulletin"]["properties"]["verdict"]["properties"]
     assert found.keys() == described.keys()
     assert found["organisation"].keys() == described["organisation"]["properties"].keys()
+
+
+async def test_about_says_of_an_organisation_that_it_is_one(client: Client, clinic: Clinic) -> None:
+    clinic.says()
+    page = await (await client.get("/about")).text()
+    assert (
+        "<b><bdi>Clinic on the hill</bdi></b>: Believed because people of this relay compared the digits of this"
+        in page
+    )
+    assert (
+        "<b><bdi>Waterworks</bdi></b>: Believed because people of this relay compared the digits of their key" in page
+    )
