@@ -92,6 +92,12 @@ def organisation(
         asked |= more
 
 
+def colleagues(trust: TrustView, headers: Iterable[Header]) -> frozenset[bytes]:
+    """Return the keys that the organisations which these items name have ever lent their name to."""
+    named = {one.org for one in headers if one.org is not None}
+    return frozenset(key for org in named if org in trust.organisations for key in trust.organisations[org].lent)
+
+
 def surroundings(
     store: Store, trust: TrustView, rows: Sequence[Row], acts: Iterable[Header]
 ) -> Mapping[bytes, Surroundings]:

@@ -45,6 +45,57 @@ def _numbers_gone(db: sqlite_utils.Database) -> None:
     )
 
 
+@items()
+def _links(db: sqlite_utils.Database) -> None:
+    for statement in _SHARED_OUT:
+        db.conn.execute(statement)
+
+
+@items()
+def _voices(db: sqlite_utils.Database) -> None:
+    for statement in _BY_WHOM:
+        db.conn.execute(statement)
+
+
+_BY_WHOM = (
+    # Anybody can name a bulletin as often as keys can be made: whose word counts is looked up by who says it.
+    "ALTER TABLE targets ADD COLUMN author INTEGER",
+    "UPDATE targets SET author = (SELECT author FROM items WHERE n = targets.item)",
+    "CREATE INDEX targets_author ON targets (token, author, item)",
+    # An attestation names one bulletin.
+    "CREATE INDEX items_attests ON items (targets, author) WHERE kind = 'attestation'",
+)
+_JOINS = (
+    "INSERT INTO parts (link, author, items, bytes) SELECT new.link, new.author, 1, new.size WHERE new.link IS NOT NULL"
+    " ON CONFLICT (author, link) DO UPDATE SET items = items + 1, bytes = bytes + excluded.bytes;"
+    " UPDATE links SET items = items + 1, bytes = bytes + new.size WHERE n = new.link;"
+)
+_LEAVES = (
+    "UPDATE parts SET items = items - 1, bytes = bytes - old.size WHERE author = old.author AND link = old.link;"
+    " DELETE FROM parts WHERE author = old.author AND link = old.link AND items <= 0;"
+    " UPDATE links SET items = items - 1, bytes = bytes - old.size WHERE n = old.link;"
+    " DELETE FROM links WHERE n = old.link AND items <= 0;"
+)
+_SHARED_OUT = (
+    # The link that an item of the pool came by, so that one link's flood does not cost another's senders their place: a
+    # number made at random in every run, which says nothing of the other end. None for what is outside of the pool.
+    "ALTER TABLE items ADD COLUMN link INTEGER",
+    "CREATE TABLE links (n INTEGER PRIMARY KEY, way TEXT NOT NULL, items INTEGER NOT NULL DEFAULT 0,"
+    " bytes INTEGER NOT NULL DEFAULT 0)",
+    # Who holds how much of the pool, by link, always to hand: core.quota.Share.weight.
+    "CREATE TABLE parts (link INTEGER NOT NULL, author INTEGER NOT NULL, items INTEGER NOT NULL,"
+    " bytes INTEGER NOT NULL, UNIQUE (author, link))",
+    "CREATE INDEX parts_weight ON parts (link, max(items * 262144, bytes * 10))",
+    "DROP INDEX authors_weight",
+    f"CREATE TRIGGER items_shared AFTER INSERT ON items WHEN new.link IS NOT NULL BEGIN {_JOINS} END",
+    f"CREATE TRIGGER items_unshared AFTER DELETE ON items WHEN old.link IS NOT NULL BEGIN {_LEAVES} END",
+    "CREATE TRIGGER items_moved AFTER UPDATE OF link ON items WHEN new.link IS NOT old.link BEGIN"
+    f" {_LEAVES} {_JOINS} END",
+    # Delegations are kept until some time after they end.
+    "CREATE INDEX items_lent ON items (expires) WHERE kind = 'delegation'",
+)
+
+
 _FIRST = (
     # `sequence` counts arrivals and removals alike and never falls; a row's n is its place in that count, so no n is
     # used twice and "what changed since" needs no log of arrivals.

@@ -34,6 +34,7 @@ from meshrelay.core.clock import AGREEMENT, Clock, Evidence, floor, tell
 from meshrelay.core.encoding import decode, encode
 from meshrelay.core.envelope import Header, ItemClass, Kind, SignedItem
 from meshrelay.core.keys import codes
+from meshrelay.core.quota import OPERATOR, Source
 from meshrelay.core.statements import Attestation, Fault, Says
 from meshrelay.core.trust import Anchor, Author, How, Standing, TrustView, Verdict, ended_by, verdict
 from meshrelay.errors import InvalidItem, NotFound, Reason, Refusal, StoreFull
@@ -530,11 +531,12 @@ class Relay:
         return answer
 
     def receive_many(
-        self, datas: Sequence[bytes], *, now: int, doubtful: bool = False
+        self, datas: Sequence[bytes], *, now: int, doubtful: bool = False, source: Source = OPERATOR
     ) -> tuple[Receipt | InvalidItem, ...]:
         """Take items from outside, in one transaction where it can be; the answers are in the same order.
 
-        While the clock is `doubtful` nothing is declined for its age.
+        While the clock is `doubtful` nothing is declined for its age. `source` is whom they come from, by which room
+        is shared out among those who are not known here.
         """
         opened = self._admit_all(datas)
         trust = self.trust.at(None if doubtful else now)
@@ -553,7 +555,7 @@ class Relay:
         if any(trust.matters(item.header) for item in telling):
             # Whether they have an effect decides whether there is room for them.
             trust = belief.view(self.store, self.local, self.keyring, now=trust.now, coming=telling)
-        taken = self.room.take(wanted, trust, now=now, doubtful=doubtful)
+        taken = self.room.take(wanted, trust, now=now, doubtful=doubtful, source=source)
         self.store.pass_over(item.header for item in wanted if item.id in taken.declined and item.author in trust.known)
         new = set(taken.new)
         for place, item in zip(places, wanted, strict=True):
@@ -567,7 +569,7 @@ class Relay:
             answers[place] = Receipt(Outcome.NEW if item.id in new else Outcome.KNOWN, item.header)
             new.discard(item.id)
         self._settle_waiting({one for item in wanted for one in (item.author, item.id)}, now=now)
-        if any(self.trust.matters(item.header) for item in telling):
+        if any(item.id in taken.new and self.trust.matters(item.header) for item in telling):
             self.refresh()
         return tuple([answers[place] for place in range(len(datas))])
 
@@ -726,7 +728,11 @@ class Relay:
             page = self.store.page(
                 order="newest", after=after, limit=100, live_at=now, authors=frozenset({author}), cancels=True
             )
-            acts = [one.header for one in self.store.acting_on([row.header.id for row in page.rows])]
+            headers = [row.header for row in page.rows]
+            acting = self.store.acting_on(
+                [one.id for one in headers], colleagues=belief.colleagues(self.trust, headers)
+            )
+            acts = [one.header for one in acting]
             for row in page.rows:
                 header = row.header
                 done = header.id in ended or header.alias in ended or header.stream != stream
@@ -751,10 +757,12 @@ class Relay:
 
     def _judge(self, rows: Sequence[tuple[Held, bytes]], clock: Clock) -> tuple[Shown, ...]:
         opened = [belief.Row(held, body) for held, data in rows if isinstance(body := reopen(data).body, Bulletin)]
-        acts = [held.header for held in self.store.acting_on([row.held.header.id for row in opened])]
-        trust = belief.widened(
-            self.trust, self.store, [*(row.held.header for row in opened), *acts], followed=self.local.followed()
-        )
+        followed = self.local.followed()
+        trust = belief.widened(self.trust, self.store, [row.held.header for row in opened], followed=followed)
+        colleagues = belief.colleagues(trust, (row.held.header for row in opened))
+        acting = self.store.acting_on([row.held.header.id for row in opened], colleagues=colleagues)
+        acts = [held.header for held in acting]
+        trust = belief.widened(trust, self.store, acts, followed=followed)
         around = belief.surroundings(self.store, trust, opened, acts)
         verdicts = [verdict(row.held.header, acts, trust, clock, around[row.held.header.id]) for row in opened]
         enders = self.store.get_many({act.id for one in verdicts for act in one.by})
@@ -806,8 +814,13 @@ def withdrawal(target: SignedItem, *, now: int, note: str = "") -> Bulletin:
 
 
 def is_retired(header: Header, *, now: int) -> bool:
-    """Tell whether an item is past the longest that it is kept: sent + 97 days; statements about keys stay."""
-    return header.item_class != ItemClass.KEYS and header.sent + ACTS_FOR <= now
+    """Tell whether an item is past the longest that it is kept: 97 days from when it was signed.
+
+    A delegation is kept until 97 days after its end; other statements about keys stay.
+    """
+    if header.item_class == ItemClass.KEYS:
+        return header.kind is Kind.DELEGATION and header.expires is not None and header.expires + ACTS_FOR <= now
+    return header.sent + ACTS_FOR <= now
 
 
 def _fits(one: Shown, query: Query) -> bool:

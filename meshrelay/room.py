@@ -12,16 +12,38 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import shutil
 import threading
-from collections.abc import Collection, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from meshrelay.core.bulletin import ACTS_FOR
-from meshrelay.core.envelope import Header, SignedItem
-from meshrelay.core.quota import MOST_BYTES, MOST_ITEMS, Limits, Plan, Scene, Share, cost, plan
+from meshrelay.core.envelope import ItemClass, SignedItem
+from meshrelay.core.quota import (
+    MOST_BYTES,
+    MOST_ITEMS,
+    MOST_STATEMENTS,
+    OPERATOR,
+    OPERATORS_LINK,
+    READERS,
+    READERS_LINK,
+    Limits,
+    Link,
+    Placed,
+    Plan,
+    Scene,
+    Share,
+    Source,
+    Through,
+    cost,
+    plan,
+    pool_room,
+    pressure,
+)
 from meshrelay.core.trust import TrustView
 from meshrelay.errors import StoreFull, StoreUnusable
 from meshrelay.store import BYTES_AT_ONCE, LET_GO_AT_ONCE, ROWS_AT_ONCE, Store
@@ -32,7 +54,9 @@ FLOOR_BYTES: Final = 500_000_000
 FLOOR_SHARE: Final = 20
 """The store leaves the smaller of FLOOR_BYTES and one part in FLOOR_SHARE of the disk to everybody else."""
 HEAVY_KEYS: Final = 16
-"""How many of the keys that hold the most are looked at in one decision."""
+"""How many of the keys that hold the most are looked at in one decision, at least, where there are so many."""
+MOST_SOURCES: Final = 10_000
+"""How many sources are told apart in memory."""
 SPARE_SHARE: Final = 20
 """One part in so many of the store is kept free for what commands beside the relay publish."""
 ATTEMPTS: Final = 3
@@ -63,6 +87,8 @@ class Room:
         """Rises whenever what was declined for want of room may have a place now."""
         self._declined = False
         self._may_ease = False
+        self._numbers: OrderedDict[Source, Link] = OrderedDict()
+        self._settled: tuple[frozenset[bytes], frozenset[bytes]] | None = None
 
     @property
     def advice(self) -> str:
@@ -76,15 +102,25 @@ class Room:
         total = min(self._store.max_bytes, file + max(0, _free(self._store.path) - _floor(self._store.path)))
         return Limits.of(total, anchored=bool(trust.anchors))
 
-    def take(self, items: Sequence[SignedItem], trust: TrustView, *, now: int, doubtful: bool = False) -> Taken:
+    def take(
+        self,
+        items: Sequence[SignedItem],
+        trust: TrustView,
+        *,
+        now: int,
+        doubtful: bool = False,
+        source: Source = OPERATOR,
+    ) -> Taken:
         """Store what has a place, letting others go for it where this relay may."""
         with self._lock:
+            self._settle(trust)
+            link = self._link(source)
             gone = self._store.went([item.header for item in items], now=now)
             wanted = {item.id: item for item in items if item.id not in gone}
             new = set[bytes]()
             if self._has_place(wanted.values(), trust):
                 try:
-                    new.update(self._store.put_many([*wanted.values()], received=now))
+                    new.update(self._put(wanted.values(), trust, now=now, link=link))
                     missing = set[bytes]()
                 except StoreFull as error:
                     self._hear(error)
@@ -93,7 +129,7 @@ class Room:
                 missing = wanted.keys() - self._store.headers(wanted).keys()
             for attempt in range(ATTEMPTS if missing else 0):
                 fresh = [wanted[item] for item in wanted if item in missing]
-                done, again = self._replace(fresh, trust, now=now, doubtful=doubtful, attempt=attempt)
+                done, again = self._replace(fresh, trust, now=now, doubtful=doubtful, attempt=attempt, link=link)
                 new |= done
                 missing -= done
                 if not again:
@@ -107,8 +143,10 @@ class Room:
         Returns whether there is more to do at once, so that others may write in between.
         """
         with self._lock:
+            if self._settle(trust):
+                return True
             aged = () if doubtful else self._store.signed_before(now - ACTS_FOR, limit=ROWS_AT_ONCE)
-            removed = self._store.remove(aged) or self._make_spare(trust, now=0 if doubtful else now)
+            removed = self._store.retire(aged, most=ROWS_AT_ONCE) or self._make_spare(trust, now=0 if doubtful else now)
             if removed:
                 self._may_ease = self._declined
                 return True
@@ -119,32 +157,80 @@ class Room:
             self._look_at_disk()
             return False
 
+    def _link(self, source: Source) -> Link:
+        """Return what stands for a source on the disk: made up anew in every run, so that nobody reads who gave it."""
+        if source == OPERATOR:
+            return OPERATORS_LINK
+        if source.way is READERS.way:
+            return READERS_LINK
+        link = self._numbers.pop(source, None) or Link(secrets.randbits(62) | 2, source.way)
+        self._numbers[source] = link
+        if len(self._numbers) > MOST_SOURCES:
+            self._numbers.popitem(last=False)
+        return link
+
+    def _settle(self, trust: TrustView) -> bool:
+        """Have the store follow who is known here, a little at a time; tell whether there is more to do."""
+        if not self._keeper:
+            return False
+        known, lasting = self._settled or (None, frozenset[bytes]())
+        if known is not trust.known and known != trust.known:
+            if self._store.settle(first=trust.known, lasting=trust.counting, limit=ROWS_AT_ONCE):
+                return True
+        elif lasting is not trust.counting:
+            ended = self._store.headers(lasting - trust.counting).items()
+            self._store.move([item for item, held in ended if held.header.author not in trust.known], pooled=True)
+            self._store.move(trust.counting - lasting, pooled=False)
+        self._settled = trust.known, trust.counting
+        return False
+
+    def _put(self, items: Collection[SignedItem], trust: TrustView, *, now: int, link: Link) -> tuple[bytes, ...]:
+        pooled = {item.id for item in items if not (item.author in trust.known or trust.lasts(item.header))}
+        return self._store.put_many([*items], received=now, pooled=pooled, link=link)
+
     def _has_place(self, items: Collection[SignedItem], trust: TrustView) -> bool:
         """Tell whether all of these fit without a closer look, those held already counted twice."""
-        authors = {item.author for item in items}
-        found = self._store.shares(authors | trust.known)
+        found = self._store.shares({item.author for item in items})
         limits = self.limits(trust, file=found.file)
-        pool = _pool(found.total, found.of, trust.known)
         shares = dict(found.of)
-        used, pooled = found.used, pool.cost
+        used, pooled = found.used, _together(self._store.links()).cost
+        idle = Counter[bytes]()
         for item in items:
             size = item.header.size
             share = shares[item.author] = shares.get(item.author, Share()).plus(size)
             used += cost(size)
             if share.cost > limits.key:
                 return False
+            if trust.lasts(item.header):
+                continue
             if item.author not in trust.known:
                 pooled += cost(size)
                 if share.items > MOST_ITEMS or share.bytes > MOST_BYTES:
                     return False
+            elif item.header.item_class == ItemClass.KEYS:
+                idle[item.author] += 1
+        if any(self._idle(author, trust) + count > MOST_STATEMENTS for author, count in idle.items()):
+            return False
         return used <= limits.total and pooled <= limits.pool
 
+    def _idle(self, author: bytes, trust: TrustView) -> int:
+        """Return how many statements a key holds that have no effect here; it counts as many as matter."""
+        held = self._store.statements_of(author, most=MOST_STATEMENTS + len(trust.counting))
+        return len(set(held) - trust.counting)
+
     def _replace(
-        self, items: Sequence[SignedItem], trust: TrustView, *, now: int, doubtful: bool, attempt: int
+        self,
+        items: Sequence[SignedItem],
+        trust: TrustView,
+        *,
+        now: int,
+        doubtful: bool,
+        attempt: int,
+        link: Link,
     ) -> tuple[set[bytes], bool]:
         """Let others go for what is worth more, and store that; return what was stored, and whether to try again."""
         coming = (attempt + 1) * sum(cost(item.header.size) for item in items)
-        scene = self._scene({item.author for item in items}, trust, now=0 if doubtful else now, coming=coming)
+        scene = self._scene(items, trust, now=0 if doubtful else now, coming=coming, link=link)
         spare = 0
         if attempt or self.full:
             # There is less room than was thought: nothing may grow, and for those who come first it must shrink.
@@ -158,42 +244,82 @@ class Room:
                 self._let_go(found)
             for first in (True, False):
                 batch = [item for item in items if item.id in chosen and scene.is_first(item.header) == first]
-                self._store.put_many(batch, received=now)
+                self._put(batch, trust, now=now, link=link)
         except StoreFull as error:
             self._hear(error)
             return {*self._store.headers(chosen)}, True
         return chosen, False
 
-    def _scene(self, authors: Collection[bytes], trust: TrustView, *, now: int, coming: int) -> Scene:
-        first = trust.known
-        kept = frozenset(trust.own.keys() | trust.anchors.keys())
+    def _scene(
+        self, items: Sequence[SignedItem], trust: TrustView, *, now: int, coming: int, link: Link = OPERATORS_LINK
+    ) -> Scene:
+        first, authors = trust.known, {item.author for item in items}
         found = self._store.shares({*authors, *first})
+        links = self._store.links()
+        unknown = _together(links)
+        limits = self.limits(trust, file=found.file)
+        sources = Counter({through.way: 0 for through in links.values()})
+        sources.update(through.way for through in links.values())
+        sources[link.way] += link.number not in links
         shares = dict(found.of)
-        expendable = dict[bytes, tuple[Header, ...]]()
+        expendable = dict[bytes, tuple[Placed, ...]]()
+        parts = self._store.parts(authors - first)
+        looked_at = {number: through for number, through in links.items() if number == link.number}
         if self._keeper:
-            shares |= self._store.heaviest(but=first, limit=HEAVY_KEYS, together=2 * coming)
+            room = pool_room(limits, used=found.used, pooled=unknown.cost)
+            fullest = sorted(
+                links, key=lambda number: pressure(links[number], room=room, sources=sources), reverse=True
+            )
+            # Of each link as much as is still wanting when it is its turn, so that together there is enough.
+            wanting = dict.fromkeys(looked_at, 2 * coming)
+            seen = 0
+            for number in fullest:
+                if seen >= 2 * coming:
+                    break
+                looked_at[number] = links[number]
+                wanting[number] = 2 * coming - seen
+                seen += links[number].share.cost
+            each = max(2, HEAVY_KEYS // (len(looked_at) or 1))
+            heavy = {
+                author
+                for number, together in wanting.items()
+                for author in self._store.heaviest(number, limit=each, together=together)
+            }
+            parts = self._store.parts({*authors, *heavy} - first)
+            shares |= self._store.shares(heavy).of
             known = sorted(first & shares.keys(), key=lambda key: shares[key].cost, reverse=True)
-            for author in {*authors, *(shares.keys() - first), *known[:HEAVY_KEYS]}:
-                expendable[author] = self._store.expendable(
-                    author, now=now, limit=MOST_ITEMS, statements=author not in kept
-                )
+            wanted = Counter[bytes]()
+            for item in items:
+                wanted[item.author] += 2 * (coming // max(1, len(items)) + cost(item.header.size))
+            wanted.update(dict.fromkeys({*heavy, *known[:HEAVY_KEYS]}, 2 * coming))
+            for author, together in wanted.items():
+                pooled = author not in first
+                links_of = looked_at.keys() if pooled and author in heavy else ()
+                held = self._store.expendable(author, now=now, together=together, pooled=pooled, links=links_of)
+                expendable[author] = tuple(placed for placed in held if not trust.lasts(placed.header))
+        telling = {item.author for item in items if item.header.item_class == ItemClass.KEYS and item.author in first}
         return Scene(
-            limits=self.limits(trust, file=found.file),
+            limits=limits,
             now=now,
             used=found.used,
-            unknown=_pool(found.total, found.of, first),
+            unknown=unknown,
+            link=link,
+            links=looked_at,
+            sources=sources,
             shares=shares,
+            parts=parts,
             expendable=expendable,
             first=first,
-            kept=kept,
+            lasting=trust.counting,
+            idle={author: self._idle(author, trust) for author in telling},
         )
 
     def _make_spare(self, trust: TrustView, *, now: int) -> int:
         """Keep some room free for commands: what unknown keys hold goes first, of that what is expired."""
-        found = self._store.shares(trust.known)
+        found = self._store.shares(())
         limits = self.limits(trust, file=found.file)
         spare = limits.total // SPARE_SHARE
-        if max(found.used - limits.total, _pool(found.total, found.of, trust.known).cost - limits.pool) + spare <= 0:
+        if max(found.used - limits.total, _together(self._store.links()).cost - limits.pool) + spare <= 0:
             return 0
         scene = self._scene((), trust, now=now, coming=BYTES_AT_ONCE)
         expired = [one for one in self._store.expired(now=now, limit=ROWS_AT_ONCE) if one.author not in scene.first]
@@ -269,9 +395,8 @@ class Reserve:
 _BLOCK = 1 << 20
 
 
-def _pool(total: Share, of: dict[bytes, Share], first: Collection[bytes]) -> Share:
-    known = [of[key] for key in first if key in of]
-    return Share(total.items - sum(one.items for one in known), total.bytes - sum(one.bytes for one in known))
+def _together(links: Mapping[int, Through]) -> Share:
+    return Share(sum(one.share.items for one in links.values()), sum(one.share.bytes for one in links.values()))
 
 
 def _free(path: Path) -> int:

@@ -21,7 +21,7 @@ import threading
 import unicodedata
 import zlib
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -36,7 +36,7 @@ from meshrelay.core import order
 from meshrelay.core.admission import admit, reopen
 from meshrelay.core.bulletin import ACTS_FOR, MAX_LIVE, Bulletin, MsgType, Severity, Urgency
 from meshrelay.core.envelope import KEY_SIZE, Header, Kind, SignedItem
-from meshrelay.core.quota import Share
+from meshrelay.core.quota import OPERATORS_LINK, Link, Placed, Share, Through, Way, cost
 from meshrelay.errors import InvalidItem, MeshrelayError, NotFound, StoreDamaged, StoreFull, StoreUnusable
 
 ROWS_AT_ONCE = 250
@@ -209,8 +209,17 @@ class Store:
 
     # In and out
 
-    def put_many(self, items: Sequence[SignedItem], *, received: int) -> tuple[bytes, ...]:
+    def put_many(
+        self,
+        items: Sequence[SignedItem],
+        *,
+        received: int,
+        pooled: Collection[bytes] = (),
+        link: Link = OPERATORS_LINK,
+    ) -> tuple[bytes, ...]:
         """Store items and return the ids that were new, once all of them are on the disk.
+
+        Those of ids in `pooled` have their place in the pool, in the part of `link`.
 
         Raises StoreFull when there is no room. Of a long sequence the first items may then have been stored; each
         is whole, and none is acknowledged.
@@ -218,7 +227,7 @@ class Store:
         new: list[bytes] = []
         for batch in _batches(items):
             with self._writing() as db:
-                fresh = _put(db, batch, received=received)
+                fresh = _put(db, batch, received=received, pooled=pooled, link=link)
             new += [item.id for item in fresh]
             # Their text is at hand now and costs a decoding later.
             for item in fresh[: max(0, _FRESH_TEXTS - len(self._fresh))]:
@@ -314,10 +323,11 @@ class Store:
         for batch in _chunks(ids):
             with self._reading() as db:
                 numbers = _author_numbers(db, authors)
+                if not numbers:
+                    return {}
                 rows = db.execute(
-                    "SELECT t.token, i.id FROM targets t JOIN items i ON i.n = t.item"
-                    f" WHERE t.token IN ({_marks(batch)}) AND i.kind = 'attestation'"
-                    f" AND i.author IN ({_marks(numbers)})",
+                    "SELECT targets, id FROM items INDEXED BY items_attests WHERE kind = 'attestation'"
+                    f" AND targets IN ({_marks(batch)}) AND author IN ({_marks(numbers)})",
                     (*batch, *numbers),
                 ).fetchall()
             datas = self.get_many({item for _, item in rows})
@@ -331,8 +341,8 @@ class Store:
         with self._reading() as db:
             numbers = _author_numbers(db, but)
             (count,) = db.execute(
-                "SELECT count(DISTINCT author) FROM (SELECT i.author FROM targets t JOIN items i ON i.n = t.item"
-                f" WHERE t.token = ? AND i.kind = 'attestation' AND i.author NOT IN ({_marks(numbers)}) LIMIT ?)",
+                "SELECT count(DISTINCT author) FROM (SELECT author FROM items INDEXED BY items_attests"
+                f" WHERE kind = 'attestation' AND targets = ? AND author NOT IN ({_marks(numbers)}) LIMIT ?)",
                 (item, *numbers, most),
             ).fetchone()
         return int(count)
@@ -398,15 +408,18 @@ class Store:
         with self._reading() as db:
             return frozenset(row[0] for row in db.execute("SELECT key FROM authors"))
 
-    def acting_on(self, ids: Iterable[bytes]) -> tuple[Held, ...]:
+    def acting_on(self, ids: Iterable[bytes], *, colleagues: Collection[bytes] = ()) -> tuple[Held, ...]:
         """Return the items that act on any of these held ones, and what acts on those in turn, oldest first.
 
-        They name its id or its alias, and are by the same author or name the same organisation: no other key may act
-        on it (docs/spec/bulletin.md), and a stranger's flood of Cancels costs no reader anything.
+        They name its id or its alias, and are by the same author, or by one of `colleagues` and name the same
+        organisation: no other key may act on it (docs/spec/bulletin.md), and a stranger's flood of Cancels costs no
+        reader anything.
         """
         found: dict[bytes, Held] = {}
+        with self._reading() as db:
+            numbers = _author_numbers(db, colleagues)
         for batch in _chunks(ids):
-            for one in self._held(_ACTING.format(marks=_marks(batch)), batch):
+            for one in self._held(_acting(batch, numbers), (*batch, *numbers, *numbers)):
                 found[one.header.id] = one
         return tuple(sorted(found.values(), key=lambda one: (one.header.sent, one.header.id)))
 
@@ -562,32 +575,127 @@ class Store:
                 found |= {key: _share(items, size) for key, items, size in rows}
         return Shares((pages - free) * migrations.PAGE_SIZE, pages * migrations.PAGE_SIZE, total, found)
 
-    def heaviest(self, *, but: Collection[bytes], limit: int, together: int) -> dict[bytes, Share]:
-        """Return the keys that hold the most, by Share.weight, leaving out some.
+    def links(self) -> dict[int, Through]:
+        """Return what of the pool came by each link."""
+        with self._reading() as db:
+            rows = db.execute("SELECT n, way, items, bytes FROM links").fetchall()
+        return {n: Through(_WAYS.get(way, Way.CALLED), _share(items, size)) for n, way, items, size in rows}
+
+    def parts(self, authors: Collection[bytes]) -> dict[tuple[int, bytes], Share]:
+        """Return what of the pool these keys hold, by link and key."""
+        found = dict[tuple[int, bytes], Share]()
+        for batch in _chunks(authors):
+            with self._reading() as db:
+                rows = db.execute(
+                    "SELECT p.link, a.key, p.items, p.bytes FROM authors a JOIN parts p ON p.author = a.n"
+                    f" WHERE a.key IN ({_marks(batch)})",
+                    batch,
+                )
+                found |= {(link, key): _share(items, size) for link, key, items, size in rows}
+        return found
+
+    def heaviest(self, link: int, *, limit: int, together: int) -> tuple[bytes, ...]:
+        """Return the keys that hold the most of the pool by one link, by Share.weight, heaviest first.
 
         As many as `limit`, or as it takes to hold so much `together`, by Share.cost.
         """
-        found = dict[bytes, Share]()
+        found = list[bytes]()
         sum_of_costs = 0
         with self._reading() as db:
             for key, items, size in db.execute(
-                f"SELECT key, items, bytes FROM authors INDEXED BY authors_weight ORDER BY {_WEIGHT} DESC"
+                "SELECT a.key, p.items, p.bytes FROM parts p INDEXED BY parts_weight JOIN authors a ON a.n = p.author"
+                f" WHERE p.link = ? ORDER BY {_WEIGHT} DESC",
+                (link,),
             ):
                 if len(found) >= limit and sum_of_costs >= together:
                     break
-                if key not in but:
-                    found[key] = _share(items, size)
-                    sum_of_costs += found[key].cost
-        return found
+                found.append(key)
+                sum_of_costs += _share(items, size).cost
+        return tuple(found)
 
-    def expendable(self, author: bytes, *, now: int, limit: int, statements: bool) -> tuple[Header, ...]:
-        """Return items of a key, what goes first at the front: core.quota.worth; its statements only where asked."""
-        held = self._held(
-            "WHERE i.author = (SELECT n FROM authors WHERE key = ?) AND (? OR i.key >= x'01') ORDER BY i.key < x'01',"
-            " ifnull(i.msg_type IN ('Update', 'Cancel'), 0), ifnull(i.expires > ?, 1), i.pressing DESC, i.id LIMIT ?",
-            (author, statements, now, limit),
-        )
-        return tuple(one.header for one in held)
+    def expendable(
+        self, author: bytes, *, now: int, together: int, pooled: bool, links: Collection[int] = ()
+    ) -> tuple[Placed, ...]:
+        """Return items of a key in the pool, or outside of it, what goes first at the front: core.quota.worth.
+
+        As many as it takes to hold so much `together`, by core.quota.cost: of what came by `links`, if any are given.
+        """
+        rows = list[_Row]()
+        sum_of_costs = 0
+        with self._reading() as db:
+            for row in db.execute(
+                f"SELECT {_COLUMNS}, i.link FROM items i LEFT JOIN authors a ON a.n = i.author"
+                " WHERE i.author = (SELECT n FROM authors WHERE key = ?) AND (i.link IS NOT NULL) = ?"
+                " ORDER BY i.key < x'01', ifnull(i.msg_type IN ('Update', 'Cancel'), 0), ifnull(i.expires > ?, 1),"
+                " i.pressing DESC, i.id",
+                (author, pooled, now),
+            ):
+                if sum_of_costs >= together:
+                    break
+                rows.append(row)
+                if isinstance(row[_AT["size"]], int) and (not links or row[-1] in links):
+                    sum_of_costs += cost(row[_AT["size"]])
+        held = self._checked([row[:-1] for row in rows])
+        return tuple(Placed(one.header, row[-1]) for one, row in zip(held, rows, strict=True) if one is not None)
+
+    def statements_of(self, author: bytes, *, most: int) -> tuple[bytes, ...]:
+        """Return ids of what a key says about keys (class 0), no more than `most`."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT id FROM items INDEXED BY items_author WHERE author = (SELECT n FROM authors WHERE key = ?)"
+                " AND stream IS NULL AND key < x'01' LIMIT ?",
+                (author, most),
+            )
+            return tuple(row[0] for row in rows)
+
+    def settle(self, *, first: Collection[bytes], lasting: Collection[bytes], limit: int) -> bool:
+        """Bring places up to date, after it has changed who is known: about `limit` rows; tell whether there is more.
+
+        Outside of the pool are the items of `first` and the statements of ids in `lasting`. What an author leaves there
+        who is known no more belongs to the operator's link.
+        """
+        known = set(first)
+        with self._reading() as db:
+            outside = db.execute(
+                "SELECT a.n, a.key FROM authors a WHERE a.items > ifnull((SELECT sum(p.items) FROM parts p"
+                " WHERE p.author = a.n), 0)"
+            ).fetchall()
+        left = limit
+        with self._writing() as db:
+            _open_link(db, OPERATORS_LINK)
+            for n, key in outside:
+                if key in known or left <= 0:
+                    continue
+                rows = db.execute("SELECT n, id FROM items WHERE author = ? AND link IS NULL", (n,))
+                come = list(islice((row[0] for row in rows if row[1] not in lasting), left))
+                left -= len(come)
+                db.executemany("UPDATE items SET link = ? WHERE n = ?", [(OPERATORS_LINK.number, one) for one in come])
+            for batch in _chunks(known):
+                numbers = _author_numbers(db, batch)
+                left -= _take_out_of_pool(
+                    db,
+                    "parts p JOIN items i ON i.author = p.author AND i.link = p.link"
+                    f" WHERE p.author IN ({_marks(numbers)})",
+                    numbers,
+                    limit=left,
+                )
+            for batch in _chunks(lasting):
+                left -= _take_out_of_pool(
+                    db, f"items i WHERE i.id IN ({_marks(batch)}) AND i.link IS NOT NULL", batch, limit=left
+                )
+            db.execute("DELETE FROM links WHERE items <= 0")
+        return left <= 0
+
+    def move(self, ids: Collection[bytes], *, pooled: bool) -> None:
+        """Give items their place in the pool, by the operator's link, or outside of it."""
+        for batch in _chunks(ids):
+            with self._writing() as db:
+                if pooled:
+                    _open_link(db, OPERATORS_LINK)
+                db.execute(
+                    f"UPDATE items SET link = ? WHERE id IN ({_marks(batch)}) AND (link IS NULL) = ?",
+                    (OPERATORS_LINK.number if pooled else None, *batch, pooled),
+                )
 
     def expired(self, *, now: int, limit: int) -> tuple[Header, ...]:
         """Return items that have expired and end no other, the longest expired first."""
@@ -598,14 +706,38 @@ class Store:
         return tuple(one.header for one in held)
 
     def signed_before(self, moment: int, *, limit: int) -> tuple[bytes, ...]:
-        """Return ids of items signed until then, statements about keys left out."""
+        """Return ids of items signed until then, and of delegations that ended until then; no other statement."""
         found: list[bytes] = []
         with self._reading() as db:
             for item_class in (1, 2, 3):
                 low, high = bytes((item_class,)), bytes((item_class,)) + (moment + 1).to_bytes(7, "big")
                 rows = db.execute("SELECT id FROM items WHERE key >= ? AND key < ? LIMIT ?", (low, high, limit))
                 found += [row[0] for row in rows]
+            rows = db.execute(
+                "SELECT id FROM items INDEXED BY items_lent WHERE kind = 'delegation' AND expires <= ? LIMIT ?",
+                (moment, limit),
+            )
+            found += [row[0] for row in rows]
         return tuple(found[:limit])
+
+    def retire(self, ids: Collection[bytes], *, most: int) -> int:
+        """Remove items that have had their time, and up to `most` of what was attested about each; return how many.
+
+        What is attested about something that is gone for good does not come back: see :meth:`went`.
+        """
+        removed = 0
+        for batch in _chunks(ids):
+            with self._writing() as db:
+                about = db.execute(
+                    "SELECT i.id, a.key, i.sent FROM targets t JOIN items i ON i.n = t.item JOIN authors a ON"
+                    f" a.n = i.author WHERE t.token IN ({_marks(batch)}) AND i.kind = 'attestation' LIMIT ?",
+                    (*batch, most),
+                ).fetchall()
+                removed += _remove(db, batch)
+                for more in _chunks([item for item, _, _ in about]):
+                    removed += _remove(db, more)
+                _decline(db, {(author, item): sent + ACTS_FOR for item, author, sent in about})
+        return removed
 
     def let_go(self, headers: Sequence[Header]) -> int:
         """Remove items to make room, in this order, and return how many.
@@ -758,6 +890,8 @@ class Store:
             db.execute("VACUUM INTO ?", (str(path),))
             with copy:
                 copy.execute("UPDATE state SET epoch = randomblob(8)")
+                # What came together with what is nobody's business where the copy goes.
+                copy.execute("UPDATE items SET link = NULL WHERE link IS NOT NULL")
 
     # Beneath
 
@@ -939,16 +1073,12 @@ _NAMES = (
 _AT = {name: place for place, name in enumerate(_NAMES)}
 _COLUMNS = ", ".join("a.key" if name == "author" else f"i.{name}" for name in _NAMES)
 _SELECT = f"SELECT {_COLUMNS} FROM items i LEFT JOIN authors a ON a.n = i.author"
-_INSERT = f"INSERT INTO items ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(_NAMES))})"
-_ACTING = """WHERE i.n IN (
-    WITH RECURSIVE reach (n) AS (
-        SELECT act.n FROM items held JOIN targets t ON t.token IN (held.id, held.alias) JOIN items act ON act.n = t.item
-        WHERE held.id IN ({marks}) AND act.msg_type IS NOT NULL AND (act.author = held.author OR act.org = held.org)
-        UNION
-        SELECT act.n FROM reach JOIN items held USING (n)
-        JOIN targets t ON t.token IN (held.id, held.alias) JOIN items act ON act.n = t.item
-        WHERE act.msg_type IS NOT NULL AND (act.author = held.author OR act.org = held.org)
-    ) SELECT n FROM reach)"""
+_INSERT = f"INSERT INTO items ({', '.join(_NAMES)}, link) VALUES ({', '.join('?' * len(_NAMES))}, ?)"
+# What acts on the items of `held`. By author, for anybody can name an item as often as keys can be made.
+_BY_THE_SAME = """JOIN targets t ON t.token IN (held.id, held.alias) AND t.author = held.author
+        JOIN items act ON act.n = t.item WHERE act.msg_type IS NOT NULL"""
+_BY_COLLEAGUES = """JOIN targets t ON t.token IN (held.id, held.alias) AND t.author IN ({colleagues})
+        JOIN items act ON act.n = t.item WHERE act.msg_type IS NOT NULL AND act.org = held.org"""
 _ACTED_ON = "i.n IN (SELECT n FROM ended)"
 # Of these rows, those that a held item acts on directly; authors as in acting_on.
 _NOW_ENDED = """INSERT OR IGNORE INTO ended (n)
@@ -968,12 +1098,21 @@ _FORKS = """INSERT OR IGNORE INTO forked (author, stream, seq)
     WHERE i.n IN ({marks}) AND i.seq IS NOT NULL"""
 _ENDED_BY = """SELECT held.n FROM items held JOIN ended USING (n)
     WHERE held.{name} = ?1 AND (held.author = ?2 OR held.org IS NOT NULL)"""
-_WEIGHT = "max(items * 262144, bytes * 10)"
+_WEIGHT = "max(p.items * 262144, p.bytes * 10)"
 
 _KINDS: dict[str | None, Kind] = {kind.value: kind for kind in Kind}
+_WAYS: dict[str | None, Way] = {way.value: way for way in Way}
 _MSG_TYPES: dict[str | None, MsgType | None] = {None: None, **{one.value: one for one in MsgType}}
 _URGENCIES: dict[str | None, Urgency | None] = {None: None, **{one.value: one for one in Urgency}}
 _SEVERITIES: dict[str | None, Severity | None] = {None: None, **{one.value: one for one in Severity}}
+
+
+def _acting(ids: Sequence[bytes], colleagues: Sequence[int]) -> str:
+    """Return the condition for what acts on these items and on what acts on them; its arguments: ids, keys, keys."""
+    ways = [_BY_THE_SAME, *([_BY_COLLEAGUES.format(colleagues=_marks(colleagues))] if colleagues else [])]
+    acts = " UNION ".join([f"SELECT act.n FROM reach JOIN items held USING (n) {way}" for way in ways])
+    reach = f"SELECT n FROM items WHERE id IN ({_marks(ids)}) UNION {acts}"
+    return f"WHERE i.n IN (WITH RECURSIVE reach (n) AS ({reach}) {acts})"
 
 
 def _row_of(item: SignedItem, *, received: int) -> _Row:
@@ -1035,7 +1174,9 @@ def _held_of(row: _Row) -> Held | None:
     return Held(header, received)
 
 
-def _put(db: sqlite3.Connection, items: Sequence[SignedItem], *, received: int) -> list[SignedItem]:
+def _put(
+    db: sqlite3.Connection, items: Sequence[SignedItem], *, received: int, pooled: Collection[bytes], link: Link
+) -> list[SignedItem]:
     marks = _marks(items)
     seen = {row[0] for row in db.execute(f"SELECT id FROM items WHERE id IN ({marks})", [item.id for item in items])}
     fresh: list[SignedItem] = []
@@ -1048,13 +1189,18 @@ def _put(db: sqlite3.Connection, items: Sequence[SignedItem], *, received: int) 
     authors = _numbered_authors(db, {item.author for item in fresh})
     _, sequence = _state(db)
     numbered = list(enumerate(fresh, start=sequence + 1))
+    if any(item.id in pooled for item in fresh):
+        _open_link(db, link)
     rows = [(n, _row_of(item, received=received)) for n, item in numbered]
-    db.executemany(_INSERT, [(n, row[0], row[1], authors[row[2]], *row[3:]) for n, row in rows])
+    db.executemany(
+        _INSERT,
+        [(n, row[0], row[1], authors[row[2]], *row[3:], link.number if row[0] in pooled else None) for n, row in rows],
+    )
     db.executemany("INSERT INTO envelopes (n, data) VALUES (?, ?)", [(n, item.data) for n, item in numbered])
     db.execute(_FORKS.format(marks=_marks(numbered)), [n for n, _ in numbered])
     db.executemany(
-        "INSERT OR IGNORE INTO targets (token, item) VALUES (?, ?)",
-        [(token, n) for n, item in numbered for token in item.header.targets],
+        "INSERT OR IGNORE INTO targets (token, item, author) VALUES (?, ?, ?)",
+        [(token, n, authors[item.author]) for n, item in numbered for token in item.header.targets],
     )
     numbers = [n for n, _ in numbered]
     _mark_ended(db, numbers)
@@ -1098,6 +1244,12 @@ def _let_go(db: sqlite3.Connection, headers: Sequence[Header]) -> int:
     removed = 0
     for batch in _chunks(gone):
         removed += _remove(db, batch)
+    _decline(db, names)
+    return removed
+
+
+def _decline(db: sqlite3.Connection, names: Mapping[tuple[bytes, bytes], int]) -> None:
+    """Note, by author and id or alias, what does not come back until then."""
     db.executemany(
         "INSERT INTO let_go (author, token, until) VALUES (?, ?, ?)"
         " ON CONFLICT (author, token) DO UPDATE SET until = max(until, excluded.until)",
@@ -1105,7 +1257,16 @@ def _let_go(db: sqlite3.Connection, headers: Sequence[Header]) -> int:
     )
     if names:
         db.execute(f"DELETE FROM let_go WHERE rowid <= (SELECT max(rowid) FROM let_go) - {_LET_GO}")
-    return removed
+
+
+def _open_link(db: sqlite3.Connection, link: Link) -> None:
+    db.execute("INSERT OR IGNORE INTO links (n, way) VALUES (?, ?)", (link.number, link.way.value))
+
+
+def _take_out_of_pool(db: sqlite3.Connection, which: str, arguments: Sequence[object], *, limit: int) -> int:
+    rows = db.execute(f"SELECT i.n FROM {which} LIMIT ?", (*arguments, max(0, limit))).fetchall()
+    db.executemany("UPDATE items SET link = NULL WHERE n = ?", rows)
+    return len(rows)
 
 
 def _recount(db: sqlite3.Connection) -> None:
@@ -1119,6 +1280,21 @@ def _recount(db: sqlite3.Connection) -> None:
         "UPDATE state SET items = found.items, bytes = found.bytes"
         " FROM (SELECT count(*) AS items, ifnull(sum(size), 0) AS bytes FROM items) found"
     )
+    parts = "SELECT link, author, count(*), sum(size) FROM items WHERE link IS NOT NULL GROUP BY link, author"
+    counted = "SELECT link, author, items, bytes FROM parts"
+    if db.execute(
+        f"SELECT 1 FROM ({parts} EXCEPT {counted}) UNION SELECT 1 FROM ({counted} EXCEPT {parts})"
+    ).fetchone():
+        # A number that damage made belongs to nobody, and is nobody's part.
+        db.execute("UPDATE items SET link = NULL WHERE link IS NOT NULL AND link NOT IN (SELECT n FROM links)")
+        db.execute("DELETE FROM parts")
+        db.execute(f"INSERT INTO parts (link, author, items, bytes) {parts}")
+    db.execute(
+        "UPDATE links SET items = found.items, bytes = found.bytes FROM (SELECT l.n, ifnull(sum(p.items), 0) AS items,"
+        " ifnull(sum(p.bytes), 0) AS bytes FROM links l LEFT JOIN parts p ON p.link = l.n GROUP BY l.n) found"
+        " WHERE found.n = links.n AND (found.items, found.bytes) <> (links.items, links.bytes)"
+    )
+    db.execute("DELETE FROM links WHERE items <= 0")
 
 
 def _remove(db: sqlite3.Connection, ids: Sequence[bytes], *, wanted: bool = False) -> int:

@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from meshrelay.core.bulletin import ACTS_FOR, Bulletin, MsgType, Severity, Text
 from meshrelay.core.envelope import SignedItem
-from meshrelay.core.quota import LEAST_ITEMS, MOST_ITEMS, worth
+from meshrelay.core.quota import LEAST_ITEMS, MOST_ITEMS, READERS, Source, Way, worth
 from meshrelay.core.trust import Anchor
 from meshrelay.errors import StoreDamaged, StoreFull
 from meshrelay.keyring import Keyring
@@ -171,9 +172,10 @@ def test_the_order_in_which_the_store_lets_go_is_that_of_the_rule(relay: Relay) 
     ]
     receive(relay, items)
     for now in (0, NOON, NOON + 2 * DAY):
-        found = relay.store.expendable(author.public, now=now, limit=50, statements=True)
-        assert [*found] == sorted([item.header for item in items], key=lambda one: worth(one, now=now))
-    assert len(relay.store.expendable(author.public, now=NOON, limit=50, statements=False)) == len(items) - 1
+        found = relay.store.expendable(author.public, now=now, together=1 << 30, pooled=True)
+        wanted = sorted([item.header for item in items], key=lambda one: worth(one, now=now))
+        assert [placed.header for placed in found] == wanted
+    assert relay.store.expendable(author.public, now=NOON, together=1 << 30, pooled=False) == ()
 
 
 def test_what_a_cancel_ended_goes_with_it_and_does_not_come_back(relay: Relay) -> None:
@@ -379,3 +381,94 @@ def test_known_senders_make_way_only_when_of_many_small_strangers_none_is_left(r
     assert receive(smaller, more) == [Outcome.NEW] * 20
     assert held(smaller, [*ours, *more]) == {item.id for item in [*ours, *more]}
     smaller.close()
+
+
+# Shares by link
+
+DIALLED, CALLER = Source(Way.DIALLED, "10.0.0.1"), Source(Way.CALLED, "10.0.0.2")
+
+
+def counted(relay: Relay) -> dict[Way, int]:
+    found = Counter[Way]()
+    for through in relay.store.links().values():
+        found[through.way] += through.share.items
+    return {way: count for way, count in found.items() if count}
+
+
+def hears(relay: Relay, items: list[SignedItem], source: Source) -> list[Outcome]:
+    answers = relay.receive_many([item.data for item in items], now=NOON, source=source)
+    return [answer.outcome for answer in answers if isinstance(answer, Receipt)]
+
+
+def test_what_unknown_senders_said_is_counted_by_link_as_long_as_they_are_unknown(relay: Relay) -> None:
+    author, other = Author(1), Author(2)
+    items = said(author, 5)
+    hears(relay, items[:3], DIALLED)
+    hears(relay, items, CALLER)
+    hears(relay, said(other, 4), READERS)
+    assert counted(relay) == {Way.DIALLED: 3, Way.CALLED: 2, Way.UPLOADED: 4}
+    anchor(relay, author)
+    while relay.room.keep_house(relay.trust, now=NOON):
+        pass
+    assert counted(relay) == {Way.UPLOADED: 4}
+    hears(relay, said(author, 4), CALLER)
+    assert counted(relay) == {Way.UPLOADED: 4}
+    relay.local.remove_anchor(author.public)
+    relay.refresh()
+    while relay.room.keep_house(relay.trust, now=NOON):
+        pass
+    assert counted(relay) == {Way.DIALLED: 9, Way.UPLOADED: 4}  # the operator's
+
+
+def test_the_disk_has_a_number_for_a_link_that_no_address_and_no_other_run_leads_to(tmp_path: Path) -> None:
+    numbers = set[int]()
+    for run in range(2):
+        relay = opened(tmp_path)
+        hears(relay, said(Author(1 + run), 3), CALLER)
+        numbers |= relay.store.links().keys()
+        relay.store.shrink()
+        relay.close()
+    assert len(numbers) == 2
+    assert not any(number < 1 << 32 for number in numbers)
+    assert CALLER.name.encode() not in (tmp_path / "store.db").read_bytes()
+
+
+def test_a_copy_has_no_number_of_any_link(relay: Relay, tmp_path: Path) -> None:
+    hears(relay, said(Author(1), 3), CALLER)
+    relay.store.copy_to(tmp_path / "copy.db")
+    copy = Store.open(tmp_path / "copy.db")
+    assert (copy.links(), copy.usage().items) == ({}, 3)
+    copy.close()
+
+
+def test_what_is_counted_by_link_is_counted_anew_where_it_was_damaged(relay: Relay) -> None:
+    hears(relay, said(Author(1), 7), DIALLED)
+    hears(relay, said(Author(2), 2), CALLER)
+    relay.store._writer.execute("UPDATE parts SET items = 99")
+    relay.store._writer.execute("UPDATE links SET bytes = -3")
+    relay.store.scrub()
+    assert counted(relay) == {Way.DIALLED: 7, Way.CALLED: 2}
+
+
+def test_a_flood_from_relays_that_dialled_costs_a_dialled_ones_senders_nothing(relay: Relay) -> None:
+    for number in range(60):
+        hears(relay, said(Author(1000 + number), 10), Source(Way.CALLED, f"10.1.0.{number}"))
+    honest = [said(Author(number), 8) for number in range(1, 9)]
+    for items in honest:
+        assert hears(relay, items, DIALLED) == [Outcome.NEW] * 8
+    for number in range(60):
+        hears(relay, said(Author(2000 + number), 10), Source(Way.CALLED, f"10.2.0.{number}"))
+    everything = [item for items in honest for item in items]
+    assert held(relay, everything) == {item.id for item in everything}
+    assert relay.store.usage().bytes <= SMALL
+
+
+def test_known_senders_find_room_where_the_pool_is_shared_by_many_links_that_hold_little(relay: Relay) -> None:
+    clinics = [Author(number) for number in (1, 2, 3, 4)]
+    for number in range(400):
+        hears(relay, said(Author(1000 + number), 1), Source(Way.CALLED, f"10.1.{number // 250}.{number % 250}"))
+    anchor(relay, *clinics)
+    for clinic in clinics:
+        ours = said(clinic, 90)
+        assert receive(relay, ours) == [Outcome.NEW] * 90
+        assert len(held(relay, ours)) == 90

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from meshrelay.core import reconcile
+from meshrelay.core.quota import Source, Way
 from meshrelay.door import Budget, source_of
 from meshrelay.errors import InvalidMessage, Reason, Refusal
 from meshrelay.peers import wire
@@ -187,7 +188,8 @@ class Answers:
             return refusal(400, "no items in the body")
         if not self._may(self._given, asked, len(items)):
             return refusal(429, "too much for now")
-        taken = await self._side.receive(items, source=asked.caller)
+        source = Source(Way.CALLED, source_of(asked.host))
+        taken = await self._side.receive(items, giver=asked.caller, source=source)
         self._traffic_with(asked.caller).refused += sum(one.answer in (Answer.DECLINED, Answer.BAD) for one in taken)
         for one in taken:
             # Kinds and versions that are unknown here are no fault of one that is newer.

@@ -17,6 +17,8 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from meshrelay.core.quota import Source, Way
+from meshrelay.door import source_of
 from meshrelay.errors import PeerFault
 from meshrelay.index import PeerView
 from meshrelay.peers import wire
@@ -76,6 +78,11 @@ class Link(Talk):
     def relay_id(self) -> bytes:
         """The relay at the other end; empty before anything answered."""
         return self._pin.relay_id or b""
+
+    @property
+    def source(self) -> Source:
+        """The address that answered: whoever announces many relays at one has dialled relays' share of it once."""
+        return Source(Way.DIALLED, source_of(self._pin.host) if self._pin.host else "")
 
     async def request(
         self, method: str, path: str, body: bytes, *, limit: int, content_type: str = wire.MESSAGE

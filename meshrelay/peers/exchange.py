@@ -270,7 +270,11 @@ class _Exchange:
     async def _take(self, chunk: Sequence[bytes], batch: Batch) -> None:
         asked = chunk if batch.trouble is not None else chunk[: batch.settled]
         try:
-            taken = await self._side.receive(batch.items, source=self._link.relay_id) if batch.items else []
+            taken = (
+                await self._side.receive(batch.items, giver=self._link.relay_id, source=self._link.source)
+                if batch.items
+                else []
+            )
         finally:
             self._release(asked)
         missing = set(asked)

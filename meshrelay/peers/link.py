@@ -241,10 +241,13 @@ class SpkiPin(aiohttp.Fingerprint):
     def __init__(self, expected: bytes | None) -> None:
         super().__init__(expected if expected is not None else bytes(32))
         self.relay_id = expected
+        self.host = ""
+        """The address that answered."""
 
     def check(self, transport: asyncio.Transport) -> None:
         """Raise ServerFingerprintMismatch unless the expected relay is at the other end."""
         host, port, *_ = transport.get_extra_info("peername")
+        self.host = str(host)
         try:
             found = relay_id_of(transport)
         except PeerFault as error:

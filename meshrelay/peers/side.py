@@ -16,6 +16,7 @@ from typing import ParamSpec, Protocol, TypeVar
 from meshrelay.core import order
 from meshrelay.core.clock import Clock
 from meshrelay.core.envelope import Header
+from meshrelay.core.quota import Source
 from meshrelay.core.reconcile import SALT_SIZE
 from meshrelay.errors import InvalidItem
 from meshrelay.index import Index
@@ -115,12 +116,14 @@ class OurSide:
         for key in keys:
             self._coming.pop(key, None)
 
-    async def receive(self, datas: Sequence[bytes], *, source: bytes) -> list[Taken]:
-        """Take items that the relay `source` gave; what is answered as new is on the disk."""
+    async def receive(self, datas: Sequence[bytes], *, giver: bytes, source: Source) -> list[Taken]:
+        """Take items that the relay `giver` gave; what is answered as new is on the disk."""
         clock = self._clock()
-        outcomes = await self._write(self.relay.receive_many, datas, now=clock.now, doubtful=clock.doubtful)
+        outcomes = await self._write(
+            self.relay.receive_many, datas, now=clock.now, doubtful=clock.doubtful, source=source
+        )
         taken = [_taken(outcome) for outcome in outcomes]
-        self.note([one.key for one in taken if one.key is not None], source)
+        self.note([one.key for one in taken if one.key is not None], giver)
         return taken
 
     async def summaries(self, keys: Sequence[bytes]) -> list[Header | None]:

@@ -14,6 +14,7 @@ from typing import Self, TypeVar
 
 from meshrelay.core import reconcile
 from meshrelay.core.envelope import Header
+from meshrelay.core.quota import Source, Way
 from meshrelay.errors import InvalidMessage, PeerFault, PeerUnreachable
 from meshrelay.peers import wire
 from meshrelay.peers.wire import Answer
@@ -61,6 +62,11 @@ class Talk(ABC):
     @abstractmethod
     def relay_id(self) -> bytes:
         """The relay at the other end; empty before anything answered."""
+
+    @property
+    def source(self) -> Source:
+        """What items from the other end count by: its address, where what carries the bytes has any."""
+        return Source(Way.DIALLED, self.relay_id.hex())
 
     @abstractmethod
     async def request(

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from meshrelay.core.bulletin import Category
 from meshrelay.core.encoding import split_sequence
+from meshrelay.core.quota import READERS
 from meshrelay.core.trust import Standing
 from meshrelay.errors import InvalidItem, NotFound
 from meshrelay.interop import atom, cap, geojson
@@ -88,7 +89,9 @@ async def items(request: web.Request) -> web.Response:
     if not datas:
         raise Refused(422, "no items")
     clock = services.clock()
-    answers = await services.write(services.relay.receive_many, datas, now=clock.now, doubtful=clock.doubtful)
+    answers = await services.write(
+        services.relay.receive_many, datas, now=clock.now, doubtful=clock.doubtful, source=READERS
+    )
     refused = []
     for index, one in enumerate(answers):
         if isinstance(one, InvalidItem):

@@ -17,9 +17,16 @@ from meshrelay.core.quota import (
     LEAST_ITEMS,
     MOST_BYTES,
     MOST_ITEMS,
+    MOST_STATEMENTS,
+    OPERATORS_LINK,
+    READERS_LINK,
     Limits,
+    Link,
+    Placed,
     Scene,
     Share,
+    Through,
+    Way,
     cost,
     plan,
     worth,
@@ -60,6 +67,9 @@ class Held:
     total: int
     known: frozenset[int] = frozenset()
     items: dict[bytes, Header] = field(default_factory=dict)
+    lasting: frozenset[bytes] = frozenset()
+    links: dict[bytes, Link] = field(default_factory=dict)
+    """By which link an item came; by the operator's hand what is not in it."""
 
     @property
     def first(self) -> frozenset[bytes]:
@@ -69,40 +79,69 @@ class Held:
     def limits(self) -> Limits:
         return Limits.of(self.total, anchored=bool(self.known))
 
-    def share(self, author: bytes | None = None) -> Share:
+    def lasts(self, one: Header) -> bool:
+        """Tell whether it is a statement that has an effect."""
+        return one.id in self.lasting and one.item_class == ItemClass.KEYS
+
+    def link(self, one: Header) -> Link | None:
+        """Return the link that an item of the pool came by."""
+        outside = one.author in self.first or self.lasts(one)
+        return None if outside else self.links.get(one.id, OPERATORS_LINK)
+
+    def share(self, author: bytes | None = None, link: Link | None = None) -> Share:
         found = [
             one.size
             for one in self.items.values()
-            if one.author == author or (author is None and one.author not in self.first)
+            if (author is None or one.author == author)
+            and (self.link(one) == link if link else author is not None or self.link(one) is not None)
         ]
         return Share(len(found), sum(found))
 
-    def scene(self) -> Scene:
+    def scene(self, link: Link = OPERATORS_LINK) -> Scene:
         by_author = defaultdict[bytes, list[Header]](list)
+        parts = defaultdict[tuple[int, bytes], Share](Share)
+        through = dict[int, Through]()
         for one in self.items.values():
             by_author[one.author].append(one)
-        pool = [one for one in self.items.values() if one.author not in self.first]
-        staying = Scene(self.limits, NOW, kept=self.first)
+            if (came := self.link(one)) is not None:
+                parts[came.number, one.author] = parts[came.number, one.author].plus(one.size)
+                share = through[came.number].share if came.number in through else Share()
+                through[came.number] = Through(came.way, share.plus(one.size))
+        ways = [came.way for came in through.values()] + [link.way] * (link.number not in through)
         return Scene(
             limits=self.limits,
             now=NOW,
             used=sum(cost(one.size) for one in self.items.values()),
-            unknown=Share(len(pool), sum(one.size for one in pool)),
+            unknown=self.share(),
+            link=link,
+            links=through,
+            sources={way: ways.count(way) for way in Way},
             shares={author: Share(len(held), sum(one.size for one in held)) for author, held in by_author.items()},
+            parts=parts,
             expendable={
-                author: sorted((one for one in held if not staying.stays(one)), key=lambda one: worth(one, now=NOW))
+                author: [
+                    Placed(one, came.number if (came := self.link(one)) else None)
+                    for one in sorted(held, key=lambda one: worth(one, now=NOW))
+                    if not self.lasts(one)
+                ]
                 for author, held in by_author.items()
             },
             first=self.first,
-            kept=self.first,
+            lasting=self.lasting,
+            idle={
+                author: sum(one.item_class == ItemClass.KEYS and not self.lasts(one) for one in held)
+                for author, held in by_author.items()
+                if author in self.first
+            },
         )
 
-    def hears(self, *incoming: Header) -> tuple[Sequence[Header], Sequence[Header]]:
+    def hears(self, *incoming: Header, link: Link = OPERATORS_LINK) -> tuple[Sequence[Header], Sequence[Header]]:
         """Take what has a place; return what was taken and what went for it."""
-        found = plan([one for one in incoming if one.id not in self.items], self.scene())
+        found = plan([one for one in incoming if one.id not in self.items], self.scene(link))
         for one in found.let_go:
             del self.items[one.id]
         self.items |= {one.id: one for one in found.take}
+        self.links |= {one.id: link for one in found.take}
         return found.take, found.let_go
 
 
@@ -188,13 +227,26 @@ def test_among_a_keys_items_what_is_expired_goes_first_then_the_least_pressing_a
     assert min(order, key=lambda one: worth(one, now=0)) is old  # while the clock is doubtful nothing is expired
 
 
-def test_a_statement_about_a_known_key_stays_and_always_has_a_place() -> None:
-    held = Held(400_000, known=frozenset({1}))
-    statement = header(7, 1, msg_type=None)
+def test_a_statement_that_has_an_effect_stays_and_always_has_a_place() -> None:
+    statement, strangers = header(7, 1, msg_type=None), header(8, 2, msg_type=None)
+    held = Held(400_000, known=frozenset({1}), lasting=frozenset({statement.id, strangers.id}))
     held.hears(*flood(100, 100, by=1))
-    held.hears(statement)
+    for author in range(10, 60):
+        held.hears(*flood(author * 1000, 10, by=author))
+    taken, _ = held.hears(statement, strangers)
+    assert len(taken) == 2
     held.hears(*flood(1000, 100, by=1, sent=NOW + 100))
-    assert statement.id in held.items
+    held.hears(*flood(2000, 100, by=2, sent=NOW + 100))
+    assert {statement.id, strangers.id} <= set(held.items)
+
+
+def test_of_statements_without_an_effect_a_known_key_holds_so_many() -> None:
+    held = Held(1_000_000_000, known=frozenset({1}))
+    statements = [header(number, 1, size=200, msg_type=None) for number in range(MOST_STATEMENTS + 30)]
+    for at in range(0, len(statements), 20):
+        held.hears(*statements[at : at + 20])
+    assert len(held.items) == MOST_STATEMENTS
+    assert len(held.hears(*flood(1000, 30, by=1))[0]) == 30
 
 
 def test_a_strangers_statement_is_one_of_its_items() -> None:
@@ -219,14 +271,20 @@ _headers = st.builds(
     batches=st.lists(st.lists(_headers, max_size=30, unique_by=lambda one: one.id), max_size=12),
     total=st.sampled_from([100_000, 400_000, 2_000_000]),
     known=st.frozensets(st.integers(1, 6), max_size=3),
+    lasting=st.frozensets(st.integers(0, 10_000), max_size=50),
+    links=st.lists(
+        st.sampled_from([OPERATORS_LINK, READERS_LINK, Link(2, Way.DIALLED), Link(3, Way.CALLED), Link(5, Way.CALLED)]),
+        min_size=12,
+        max_size=12,
+    ),
 )
 def test_whatever_comes_the_limits_hold_and_nobody_known_makes_way(
-    batches: list[list[Header]], total: int, known: frozenset[int]
+    batches: list[list[Header]], total: int, known: frozenset[int], lasting: frozenset[int], links: list[Link]
 ) -> None:
-    held = Held(total, known=known)
-    for batch in batches:
+    held = Held(total, known=known, lasting=frozenset(one.to_bytes(32, "big") for one in lasting))
+    for batch, link in zip(batches, links, strict=False):
         before = dict(held.items)
-        taken, gone = held.hears(*batch)
+        taken, gone = held.hears(*batch, link=link)
         scene, limits = held.scene(), held.limits
         assert scene.used <= limits.total
         assert scene.unknown.cost <= limits.pool
@@ -239,15 +297,21 @@ def test_whatever_comes_the_limits_hold_and_nobody_known_makes_way(
         # Whoever is known makes way for nobody unknown.
         if not any(scene.is_first(one) for one in taken):
             assert not any(one.author in held.first for one in gone)
-        # Of a key, what went is worth less than all that stayed of what was held before.
+        # Of a key, what went is worth less than all that stayed of what it held by the same link, and a statement goes
+        # when nothing else is left of it.
         for one in gone:
             kept = [other for other in before.values() if other.author == one.author and other.id in held.items]
-            assert all(worth(one, now=NOW) < worth(other, now=NOW) or scene.stays(other) for other in kept)
+            assert all(
+                worth(one, now=NOW) < worth(other, now=NOW) or scene.stays(other)
+                for other in kept
+                if held.link(other) == held.link(one)
+            )
+            assert one.item_class != ItemClass.KEYS or all(other.item_class == ItemClass.KEYS for other in kept)
         # Nothing goes when all of it fits.
         if gone:
             everything = replace(scene, used=0)
             wanted = [*before.values(), *(one for one in batch if one.id not in before)]
-            room = Held(total, known=known, items={one.id: one for one in wanted}).scene()
+            room = replace(held, items={one.id: one for one in wanted}).scene()
             assert (
                 room.used > everything.limits.total
                 or room.unknown.cost > limits.pool
@@ -264,3 +328,74 @@ def test_no_flood_by_unknown_keys_takes_what_is_guaranteed(floods: list[int]) ->
     for place, author in enumerate(floods):
         held.hears(*flood(1000 + place * 100, 40, by=author))
         assert {one.id for one in quiet} <= set(held.items)
+
+
+# Shares by link
+
+DIALLED, STRANGER = Link(2, Way.DIALLED), Link(3, Way.CALLED)
+
+
+def test_what_comes_by_a_link_over_its_part_makes_way_for_another_and_never_the_other_way_round() -> None:
+    held = Held(1_000_000)
+    for author in range(100, 250):
+        held.hears(*flood(author * 100, 10, by=author), link=STRANGER)
+    honest = [one for author in range(1, 11) for one in flood(author * 100_000, 9, by=author)]
+    for one in honest:
+        assert held.hears(one, link=DIALLED)[0] == (one,)
+    for author in range(400, 500):
+        held.hears(*flood(author * 100, 1, by=author), link=STRANGER)
+    assert {one.id for one in honest} <= set(held.items)
+
+
+@pytest.mark.parametrize("links", [1, 10])
+def test_half_is_for_dialled_relays_and_a_quarter_each_for_callers_and_readers(links: int) -> None:
+    held = Held(2_000_000, known=frozenset({9}))
+    callers = [Link(100 + number, Way.CALLED) for number in range(links)]
+    for number in range(40):
+        for link in (callers[number % links], READERS_LINK, Link(2, Way.DIALLED), Link(3, Way.DIALLED)):
+            first = number * 10_000 + link.number * 10
+            held.hears(*flood(first, 6, by=1_000_000 + first), link=link)
+    share = {
+        way: sum(cost(one.size) for one in held.items.values() if held.links[one.id].way is way) / held.limits.pool
+        for way in Way
+    }
+    assert share[Way.DIALLED] == pytest.approx(0.5, abs=0.06)
+    assert share[Way.CALLED] == pytest.approx(0.25, abs=0.06)
+    assert share[Way.UPLOADED] == pytest.approx(0.25, abs=0.06)
+    two = [sum(cost(one.size) for one in held.items.values() if held.links[one.id].number == n) for n in (2, 3)]
+    assert two[0] == pytest.approx(two[1], rel=0.1)
+
+
+def test_a_key_that_ended_itself_is_not_without_its_end_before_the_last_of_what_it_signed() -> None:
+    held = Held(400_000)
+    said = flood(0, 3, by=1)
+    held.hears(*said, link=DIALLED)
+    held.hears(header(99, 1, msg_type=None, size=60_000), link=STRANGER)
+    for author in range(100, 200):
+        _, gone = held.hears(*flood(author * 100, 3, by=author), link=READERS_LINK if author % 2 else DIALLED)
+        if any(one.id == header(99, 1).id for one in gone):
+            assert not any(one.id in held.items for one in said)
+            break
+    else:
+        pytest.fail("never went")
+
+
+@given(
+    floods=st.lists(
+        st.tuples(st.integers(0, 999), st.integers(0, 40), st.sampled_from([Way.CALLED, Way.UPLOADED])), max_size=40
+    ),
+    at=st.integers(0, 40),
+)
+def test_a_quiet_author_at_a_dialled_relay_keeps_its_share_whoever_floods(
+    floods: list[tuple[int, int, Way]], at: int
+) -> None:
+    held = Held(600_000, known=frozenset({9}))
+    quiet = [header(number, 99, sent=NOW - number) for number in range(LEAST_ITEMS)]
+    for place, (author, number, way) in enumerate([*floods[:at], (0, 0, Way.DIALLED), *floods[at:]]):
+        if way is Way.DIALLED:
+            assert len(held.hears(*quiet, link=DIALLED)[0]) == len(quiet)
+            continue
+        link = READERS_LINK if way is Way.UPLOADED else Link(100 + number, way)
+        held.hears(*flood(1000 + place * 100, 30, by=1000 + author), link=link)
+    assert {one.id for one in quiet} <= set(held.items)
+    assert held.share().cost <= held.limits.pool

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from meshrelay.core.bulletin import Severity
+from meshrelay.core.quota import Source
 from meshrelay.errors import PeerUnreachable
 from meshrelay.index import PeerView
 from meshrelay.peers.client import Link
@@ -97,9 +98,9 @@ async def test_many_short_meetings_add_up_and_nothing_is_fetched_twice(
     came: list[bytes] = []
     receive = a.side.receive
 
-    async def noted(datas: Sequence[bytes], *, source: bytes) -> list[Taken]:
+    async def noted(datas: Sequence[bytes], *, giver: bytes, source: Source) -> list[Taken]:
         came.extend(datas)
-        return await receive(datas, source=source)
+        return await receive(datas, giver=giver, source=source)
 
     monkeypatch.setattr(a.side, "receive", noted)
     held: list[int] = []

@@ -166,7 +166,9 @@ def test_a_strangers_cancel_is_not_among_the_acts_but_one_of_the_same_organisati
     elsewhere = Author(3).says(msg_type=MsgType.CANCEL, acts_on=[target.id], org=b"x" * 32)
     colleague = Author(4).says(msg_type=MsgType.CANCEL, acts_on=[target.id], org=b"o" * 32)
     store.put_many([target, stranger, elsewhere, colleague], received=NOON)
-    assert [held.header.id for held in store.acting_on([target.id])] == [colleague.id]
+    assert store.acting_on([target.id]) == ()
+    found = store.acting_on([target.id], colleagues=[colleague.author])
+    assert [held.header.id for held in found] == [colleague.id]
 
 
 def test_usage_counts_items_and_bulletins(store: Store) -> None:
