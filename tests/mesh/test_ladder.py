@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import socket
@@ -66,9 +65,7 @@ def ten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ten]:
 
 
 def test_ten_relays_all_find_each_other(ten: Ten) -> None:
-    # Where other work keeps the machine busy, the processor is measured and not the relays.
-    busy = os.getloadavg()[0] > 3 * (os.cpu_count() or 1)
-    _, took = until("all pairs found", 30 if busy else 3, lambda: ten.pairs() == 90)
+    _, took = until("all pairs found", 3, lambda: ten.pairs() == 90)
     print(f"all 45 pairs found {took:.2f} s after the last was ready")
 
 
@@ -124,6 +121,7 @@ def test_where_multicast_is_dropped_book_exchange_and_sweep_find_the_others(lab:
     lab.bridge(hosts, network="10.71.0")
     start_all([inn, book])
     until("they have met", 10, lambda: len(met(inn)) == len(met(book)) == 1)
+    until("it is written down", 30, book.address_book)
     book.stop()
     for host in hosts:
         host.deaf()
@@ -134,10 +132,10 @@ def test_where_multicast_is_dropped_book_exchange_and_sweep_find_the_others(lab:
     sweep.start("--name", "sweep", "--sweep")
     _, took = until("found by what a neighbour told", 20, lambda: told.ready() and rung(told, "told")["found"])
     print(f"by peer exchange after {took:.2f} s")
-    assert own_id(book) in met(told)
+    until("they have met", 20, lambda: own_id(book) in met(told))
     _, took = until("found by a sweep", 40, lambda: sweep.ready() and rung(sweep, "sweep")["found"])
     print(f"by a sweep after {took:.2f} s, ten of which it was alone first")
-    until("all three met", 10, lambda: {own_id(inn), own_id(book), own_id(told)} <= met(sweep))
+    until("all three met", 20, lambda: {own_id(inn), own_id(book), own_id(told)} <= met(sweep))
     assert not any(rung(host, "mdns")["found"] for host in (book, told, sweep))
 
 
