@@ -76,9 +76,9 @@ def place(tmp_path: Path) -> Iterator[Place]:
     found.relay.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(chromium: str) -> Iterator[Browser]:
-    """Return a chromium without a window, one for all tests."""
+    """Return a chromium without a window, one for all tests here: while it is driven, no other loop can run."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
