@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -26,6 +25,7 @@ from meshrelay.relay import Outcome, Receipt, Relay
 from meshrelay.store import Store
 from tests.organising import key
 from tests.peers.stations import NOW, Station, bulletin, bulletins, revocation
+from tests.peers.wires import wire
 
 LINK = 64 * 1024
 """Bytes a second."""
@@ -87,28 +87,6 @@ class Passed:
     count: int = 0
 
 
-@asynccontextmanager
-async def wire_until(port: int, seen: Callable[[], bool], passed: Passed) -> AsyncIterator[int]:
-    """Pass bytes on to a port, both ways, and break as soon as something is seen at the other end."""
-
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, other: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
-            while not seen() and (data := await reader.read(1024)):
-                passed.count += len(data)
-                writer.write(data)
-                await writer.drain()
-        writer.close()
-        other.close()
-
-    async def join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", port)
-        await asyncio.gather(pump(reader, back, writer), pump(there, writer, back))
-
-    server = await asyncio.start_server(join, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-
-
 async def seconds_until_revoked(
     here: Station, there: Station, *, fetching: bool, backlog: int, statements: int
 ) -> float:
@@ -124,7 +102,12 @@ async def seconds_until_revoked(
     full.holds(item for by in range(1, 8) for item in _said(by, each))
     full.holds([end, *(_thrown_away(number) for number in range(statements))])
     passed = Passed()
-    async with wire_until(there.port, lambda: bool(empty.relay.store.headers([end.id])), passed) as port:
+
+    def holds(count: int) -> bool:
+        passed.count = count
+        return not empty.relay.store.headers([end.id])
+
+    async with wire(there.port, holds=holds) as port:
         with suppress(PeerUnreachable):
             async with Link(here.identity, ["127.0.0.1"], port, there.relay_id) as link:
                 await meet(here.side, link, port=here.port)

@@ -14,6 +14,7 @@ def check(found: Figures) -> None:
     assert found.left == 0, f"{found.left} stayed for more than {PATIENCE} s"
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(180)
 def test_slow_connections_are_closed_and_honest_readers_are_served(tmp_path: Path) -> None:
     for found in run(150, tmp_path):

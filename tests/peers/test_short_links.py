@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
 
 import pytest
 
@@ -17,33 +15,10 @@ from meshrelay.peers.client import Link
 from meshrelay.peers.exchange import ExchangeReport, exchange, meet
 from meshrelay.peers.side import Taken
 from tests.peers.stations import Station, bulletin, bulletins, revocation
+from tests.peers.wires import wire
 
 LINK = 64 * 1024
 FITS = 56 * 1024
-
-
-@asynccontextmanager
-async def wire_that_breaks(port: int, after: int) -> AsyncIterator[int]:
-    """Pass bytes on to a port, both ways, and break once so many have passed."""
-    left = after
-
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, other: asyncio.StreamWriter) -> None:
-        nonlocal left
-        with suppress(ConnectionError):
-            while left > 0 and (data := await reader.read(1024)):
-                left -= len(data)
-                writer.write(data)
-                await writer.drain()
-        writer.close()
-        other.close()
-
-    async def join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", port)
-        await asyncio.gather(pump(reader, back, writer), pump(there, writer, back))
-
-    server = await asyncio.start_server(join, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
 
 
 def words(number: int) -> str:
@@ -52,7 +27,7 @@ def words(number: int) -> str:
 
 async def met_once(here: Station, there: Station, after: int) -> ExchangeReport | None:
     """Exchange over a link that breaks; None when it broke before anything was compared."""
-    async with wire_that_breaks(there.port, after) as port:
+    async with wire(there.port, holds=lambda passed: passed < after) as port:
         try:
             async with Link(here.identity, ["127.0.0.1"], port, there.relay_id) as link:
                 await meet(here.side, link, port=here.port)
