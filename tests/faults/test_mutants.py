@@ -226,9 +226,9 @@ MUTANTS = [
     ("scope", "    if not all(_is_inside(spot, polygon) for spot in shape):\n        return False\n", ""),
     # Verdicts
     ("trust", "if good is not None and header.id not in good:", "if False:"),
-    ("trust", "        return named is not None and named.strikes(header)", "        return False"),
-    ("trust", "if header.author in self.blocked or (", "if ("),
-    ("trust", "(header.org is not None and header.org in self.blocked)", "False"),
+    ("trust", "return named.id if named is not None and named.strikes(header) else None", "return None"),
+    ("trust", "for one in (header.author, header.org) if", "for one in (header.org,) if"),
+    ("trust", "for one in (header.author, header.org) if", "for one in (header.author,) if"),
     (
         "trust",
         "if named is not None and named.id in self.anchors\n            else None",
@@ -244,11 +244,7 @@ MUTANTS = [
     ),
     ("trust", "        and not trust.is_struck(act)\n", ""),
     ("trust", "            if len(chosen) == 1:", "            if chosen:"),
-    (
-        "trust",
-        "for said in (named.chosen if named is not None else {}, self.chosen.get(header.author, {})):",
-        "for said in (self.chosen.get(header.author, {}),):",
-    ),
+    ("trust", "        if named is not None:\n            says = [", "        if False:\n            says = ["),
     ("trust", "        elif all(trust.chosen_over(one, ids) is None for one in sharing):", "        elif False:"),
     ("trust", "and not trust.is_struck(item.header):", ":"),
     (
