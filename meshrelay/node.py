@@ -360,7 +360,7 @@ class Node:
             side,
             answers,
             partial(Link, self.identities, pace=pace),
-            own_id=self.identities.main.relay_id,
+            ourselves=self.identities,
             given=self.settings.peer,
             discovery=discovery,
             ladder=self.ladder,
@@ -436,15 +436,16 @@ class Node:
                     seen = None
                 # A few microseconds each; they are not worth a thread.
                 version = self.relay.store.data_version()
-                if version != seen:
-                    await self._catch_up()
-                    seen = version
+                # A key or an anchor is written before the item that rests on it, so these are read first.
                 found = self.relay.local.version(), _modified(self.settings.keys_dir), self.relay.room.eased
                 if found != facts:
                     await self.read(self.relay.refresh)
                     self._look_at_clock()
                     self._announce(())
                     facts = found
+                if version != seen:
+                    await self._catch_up()
+                    seen = version
                 trouble = ""
             except (StoreFull, StoreUnusable) as error:
                 # Pages and exchanges go on with what can still be read; the next look tries again.

@@ -108,7 +108,7 @@ class Answers:
         """What can be asked, by method and the last part of the path."""
         self._side = side
         self._visits: asyncio.Queue[Visit] = asyncio.Queue(_VISITS)
-        self._places: tuple[PeerAddress, ...] = ()
+        self._places: tuple[tuple[bytes, PeerAddress], ...] = ()
         self._heard: OrderedDict[bytes, float] = OrderedDict()
         self._hashed = Budget(*_HASHED)
         self._given = Budget(*_GIVEN)
@@ -152,9 +152,9 @@ class Answers:
         """Return the moment, by the loop's clock, at which a relay last compared or fetched here."""
         return self._heard.get(relay_id)
 
-    def share(self, places: Iterable[PeerAddress]) -> None:
-        """Tell from now on, to those who ask from the same network, that relays were met here lately."""
-        self._places = tuple(place for place in places if not place.is_link_local)
+    def share(self, met: Iterable[tuple[bytes, PeerAddress]]) -> None:
+        """Tell from now on, to others who ask from the same network, that these relays were met here lately."""
+        self._places = tuple((relay_id, place) for relay_id, place in met if not place.is_link_local)
 
     async def _hello(self, asked: Asked) -> Reply:
         port, _ = wire.unpack_hello(asked.body)
@@ -205,7 +205,11 @@ class Answers:
 
     async def _peers(self, asked: Asked) -> Reply:
         network = network_of(asked.host)
-        near = [place.place for place in self._places if network_of(place.host) == network]
+        near = [
+            place.place
+            for relay_id, place in self._places
+            if relay_id != asked.caller and network_of(place.host) == network
+        ]
         return Reply(wire.pack_places(near[: wire.MAX_PLACES]), "text/plain")
 
     def _hear(self, relay_id: bytes) -> None:

@@ -83,6 +83,10 @@ class Identities(Protocol):
         """Return who this relay is to one who reached it at `address`."""
         ...
 
+    def id_toward(self, hosts: Sequence[str]) -> bytes:
+        """Return the relay id that a relay at these hosts sees."""
+        ...
+
     def toward(self, hosts: Sequence[str]) -> tuple[LinkIdentity, tuple[str, ...]]:
         """Return who this relay is to a relay at these hosts, and which of them lie on that same network."""
         ...
@@ -112,6 +116,10 @@ class LinkIdentity:
     def at(self, address: str) -> LinkIdentity:
         """Return itself."""
         return self
+
+    def id_toward(self, hosts: Sequence[str]) -> bytes:
+        """Return the only relay id there is."""
+        return self.relay_id
 
     def toward(self, hosts: Sequence[str]) -> tuple[LinkIdentity, tuple[str, ...]]:
         """Return itself, and all hosts."""
@@ -188,6 +196,10 @@ class NetworkIdentities:
         for relay_id, those in found.items():
             return known[relay_id], tuple(those)
         return self.main, tuple(hosts)
+
+    def id_toward(self, hosts: Sequence[str]) -> bytes:
+        """Return the relay id that a relay at these hosts sees."""
+        return self.toward(hosts)[0].relay_id
 
     def _look(self, *, at_once: bool = False) -> None:
         moment = asyncio.get_running_loop().time()

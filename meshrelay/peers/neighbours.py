@@ -12,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from meshrelay.core.envelope import Header
 from meshrelay.index import PeerView
@@ -130,11 +131,24 @@ class Neighbour:
             self.covered = None
 
 
+class Ourselves(Protocol):
+    """Who this relay is, which may depend on the network."""
+
+    @property
+    def relay_ids(self) -> Collection[bytes]:
+        """Every relay id that may be met as one's own."""
+        ...
+
+    def id_toward(self, hosts: Sequence[str]) -> bytes:
+        """Return the relay id that a relay at these hosts sees."""
+        ...
+
+
 class Neighbours:
     """The table: neighbours by relay id, and beside them those that were met or sighted."""
 
-    def __init__(self, *, own_id: bytes, dice: random.Random) -> None:
-        self._own_id = own_id
+    def __init__(self, *, ourselves: Ourselves, dice: random.Random) -> None:
+        self._ourselves = ourselves
         self._dice = dice
         self._active: dict[bytes, Neighbour] = {}
         self._met: OrderedDict[bytes, Neighbour] = OrderedDict()
@@ -168,7 +182,7 @@ class Neighbours:
 
         Who has to go for it, one that does not answer, is no longer here afterwards.
         """
-        if relay_id == self._own_id:
+        if relay_id in self._ourselves.relay_ids:
             return None
         visitor = route.how == "inbound"
         rivals = self._visitors() if visitor else self._chosen()
@@ -189,7 +203,7 @@ class Neighbours:
 
     def meet(self, relay_id: bytes, route: Route) -> Neighbour | None:
         """Remember a relay that is no neighbour."""
-        if relay_id == self._own_id or relay_id in self._active:
+        if relay_id in self._ourselves.relay_ids or relay_id in self._active:
             return None
         neighbour = self._met.pop(relay_id, None) or Neighbour(relay_id, [route])
         neighbour.add_route(route)

@@ -45,7 +45,7 @@ class Speaking:
         self._answers = answers
         self._ladder = ladder
         self._neighbours = neighbours
-        self._named: list[tuple[str, int]] = []
+        self._named: list[tuple[bytes, PeerAddress]] = []
 
     async def meet(self, link: Talk) -> None:
         """Say hello, and compare clocks where it is a neighbour."""
@@ -82,7 +82,6 @@ class Speaking:
         total.refused += report.refused
         total.bytes_received += report.bytes_received
         total.bytes_sent += report.bytes_sent
-        neighbour.answered = _moment()
         neighbour.last_contact = self._side.now
         neighbour.trouble = report.trouble
         if report.trouble is None:
@@ -92,16 +91,21 @@ class Speaking:
             neighbour.failures = 1 if made_headway else neighbour.failures + 1
         if report.settled:
             neighbour.settled_at = self._side.now
+        self.answered(neighbour)
+
+    def answered(self, neighbour: Neighbour) -> None:
+        """Note that it answered when it was dialled: from now on it is named to others who ask for relays."""
+        neighbour.answered = _moment()
         self._name_those_met()
 
     def _name_those_met(self) -> None:
         """Let others who ask hear where relays were met lately."""
         since = _moment() - _SHARED
         met = [one for one in self._neighbours.everyone() if one.answered is not None and one.answered > since]
-        places = [(host, one.routes[0].port) for one in met for host in one.routes[0].hosts]
-        if places != self._named:
-            self._named = places
-            self._answers.share(PeerAddress(host, port) for host, port in places)
+        named = [(one.relay_id, PeerAddress(host, one.routes[0].port)) for one in met for host in one.routes[0].hosts]
+        if named != self._named:
+            self._named = named
+            self._answers.share(named)
 
     def fail(self, neighbour: Neighbour, error: Exception) -> None:
         """Note that it could not be spoken with."""

@@ -27,7 +27,7 @@ from meshrelay.peers.copies import Copies
 from meshrelay.peers.discovery import Sighting
 from meshrelay.peers.exchange import ExchangeReport, exchange
 from meshrelay.peers.ladder import Ladder
-from meshrelay.peers.neighbours import EVERY, Neighbour, Neighbours, Route
+from meshrelay.peers.neighbours import EVERY, Neighbour, Neighbours, Ourselves, Route
 from meshrelay.peers.pace import Pace
 from meshrelay.peers.push import Push
 from meshrelay.peers.side import OurSide
@@ -59,6 +59,8 @@ _BOTH = 1.0  # two that dial each other: the one with the lower id waits until t
 _PATIENCE = 30.0
 _SAVED = 600.0
 _ASKED = 600.0  # between two questions for other relays
+_ASKED_LONELY = 10.0  # the same while there are fewer neighbours than _LONELY
+_LONELY = 4
 _TIME_STEP = 86_400  # seconds of the time in force after which what was declined is asked for again
 
 
@@ -79,7 +81,7 @@ class Spread:
         answers: Answers,
         dial: Dial,
         *,
-        own_id: bytes,
+        ourselves: Ourselves,
         given: Sequence[str] = (),
         discovery: Hears | None = None,
         ladder: Ladder | None = None,
@@ -89,10 +91,10 @@ class Spread:
         self._ladder = ladder or Ladder(now=lambda: side.now)
         self._side = side
         self._answers = answers
-        self._own_id = own_id
+        self._ourselves = ourselves
         self._addresses = [PeerAddress.parse(uri) for uri in given]
         self._discovery = discovery
-        self._neighbours = Neighbours(own_id=own_id, dice=side.dice)
+        self._neighbours = Neighbours(ourselves=ourselves, dice=side.dice)
         self._speaking = Speaking(side, answers, dial, neighbours=self._neighbours, ladder=self._ladder)
         self._push = Push(side, self._neighbours, self._speaking, pace=self._pace)
         self._copies = Copies()
@@ -220,7 +222,7 @@ class Spread:
             log.debug("%s is relay %s from now on", address, relay_id.hex())
             await self._write_down(KnownPeer(str(address), relay_id, "", "given", self._side.now))
             self._unfound.pop(address, None)
-            self._add(relay_id, Route((address.host,), address.port, "given"), given=address)
+            self._dialled(self._add(relay_id, Route((address.host,), address.port, "given"), given=address))
 
     async def _hear_sightings(self, discovery: Hears) -> None:
         async for sighting in discovery.sightings():
@@ -252,7 +254,7 @@ class Spread:
             self._instances[sighting.instance] = relay_id
             if len(self._instances) > _NAMES:
                 self._instances.popitem(last=False)
-            self._add(relay_id, route, wake=True)
+            self._dialled(self._add(relay_id, route, wake=True))
 
     async def _identify_sighted(self, sighting: Sighting) -> bytes | None:
         for failures in range(_TRIES):
@@ -273,7 +275,8 @@ class Spread:
 
     async def _ask_for_others(self, neighbour: Neighbour, link: Talk) -> None:
         """Dial whom this neighbour met on our network lately: where multicast is blocked, one known relay is enough."""
-        if neighbour.asked is not None and _moment() - neighbour.asked < _ASKED:
+        pause = _ASKED_LONELY if len(self._neighbours) < _LONELY else _ASKED
+        if neighbour.asked is not None and _moment() - neighbour.asked < pause:
             return
         if not self._neighbours.has_room():
             return
@@ -302,7 +305,7 @@ class Spread:
                 if not self._neighbours.has_room():
                     return
                 relay_id = await self._identify((address.host,), address.port, how)
-            self._add(relay_id, Route((address.host,), address.port, how))
+            self._dialled(self._add(relay_id, Route((address.host,), address.port, how)))
         except (PeerFault, PeerUnreachable) as error:
             log.debug("no relay at %s: %s", address.place, error)
         finally:
@@ -346,6 +349,11 @@ class Spread:
                 self._spawn(self._push.serve(neighbour)),
             ]
         return neighbour
+
+    def _dialled(self, neighbour: Neighbour | None) -> None:
+        """Note that one that was just taken up has answered at its address."""
+        if neighbour is not None:
+            self._speaking.answered(neighbour)
 
     def _end_those_let_go(self) -> None:
         for relay_id in [one for one in self._running if self._neighbours.get(one) is None]:
@@ -391,7 +399,7 @@ class Spread:
 
     async def _let_the_other_end(self, neighbour: Neighbour) -> None:
         """Wait while the other one is exchanging with us: one exchange settles both."""
-        if neighbour.relay_id < self._own_id:
+        if neighbour.relay_id < self._ourselves.id_toward(neighbour.routes[0].hosts):
             return
         if neighbour.settled_at is None:
             await asyncio.sleep(_FIRST)  # two that have just met dial each other at the same moment

@@ -111,7 +111,7 @@ def test_a_visitor_reads_in_kazakh(browser: Browser, place: Centre) -> None:
         areas=(Area((("en", "North Bank"), ("kk", "Солтүстік жаға"))),),
     )
     with opened(browser, locale="kk-KZ") as (page, seen):
-        visit(page, place.url)
+        reload_until(page, place.url, "Бір минут қайнатыңыз.")
         assert page.locator("html").get_attribute("lang") == "kk"
         card = page.get_by_role("article").filter(has_text="Құбыр суын қайнатыңыз")
         assert "Бір минут қайнатыңыз." in card.inner_text()

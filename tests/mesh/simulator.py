@@ -249,6 +249,20 @@ class World:
             raise self.broken
 
 
+@dataclass(frozen=True, slots=True)
+class OnlyId:
+    """A relay that is the same on every network."""
+
+    relay_id: bytes
+
+    @property
+    def relay_ids(self) -> tuple[bytes]:
+        return (self.relay_id,)
+
+    def id_toward(self, hosts: Sequence[str]) -> bytes:
+        return self.relay_id
+
+
 class SimRelay:
     """One relay of a world: `boot()`, `crash()`, `boot()` again.
 
@@ -317,7 +331,7 @@ class SimRelay:
         self.answers = self.hostile(self, answers) if self.hostile is not None else answers
         self.ear = asyncio.Queue(256)
         self.spread = Spread(
-            self.side, self.answers, partial(_Wire, self.world, self), own_id=self.relay_id, discovery=self
+            self.side, self.answers, partial(_Wire, self.world, self), ourselves=OnlyId(self.relay_id), discovery=self
         )
         self.up = True
         work = [self.spread.run(), self._watch(), self._keep_house()]

@@ -119,7 +119,7 @@ class Station:
     def spread(self, *given: str, discovery: Discovery | None = None) -> Spread:
         """Return what keeps in touch with others, not running yet."""
         dial = partial(Link, self.identity)
-        return Spread(self.side, self.answers, dial, own_id=self.relay_id, given=given, discovery=discovery)
+        return Spread(self.side, self.answers, dial, ourselves=self.identity, given=given, discovery=discovery)
 
     async def _feed(self, spread: Spread) -> None:
         _, cursor = self.relay.store.keys()

@@ -6,6 +6,7 @@ import random
 
 from meshrelay.peers.discovery import Sighting
 from meshrelay.peers.neighbours import AGAIN, CHOSEN, FRESH, MET, SIGHTED, VISITORS, Neighbour, Neighbours, Route
+from tests.mesh.simulator import OnlyId
 
 OWN = bytes(32)
 
@@ -19,7 +20,7 @@ def route(number: int, how: str = "mdns") -> Route:
 
 
 def table(chosen: int = 0, *, visitors: int = 0) -> Neighbours:
-    made = Neighbours(own_id=OWN, dice=random.Random(1))
+    made = Neighbours(ourselves=OnlyId(OWN), dice=random.Random(1))
     for number in range(1, chosen + 1):
         assert made.take(relay_id(number), route(number)) is not None
     for number in range(1001, 1001 + visitors):

@@ -340,10 +340,13 @@ async def test_a_source_that_makes_this_relay_hash_too_much_is_told_to_wait(
 
 
 async def test_relays_are_named_only_to_those_on_the_same_network(
-    station: Station, caller: aiohttp.ClientSession
+    station: Station, caller: aiohttp.ClientSession, identity: LinkIdentity
 ) -> None:
-    near, far = PeerAddress("127.0.0.9", 8443, bytes(32)), PeerAddress("10.0.0.9", 8443)
-    station.answers.share([near, far, PeerAddress("fe80::1%eth0", 8443), PeerAddress("clinic.lan", 8443)])
+    other = bytes(32)
+    near, far = PeerAddress("127.0.0.9", 8443, other), PeerAddress("10.0.0.9", 8443)
+    places = [near, far, PeerAddress("fe80::1%eth0", 8443), PeerAddress("clinic.lan", 8443)]
+    asker = identity.relay_id, PeerAddress("127.0.0.1", 8443)
+    station.answers.share([*((other, place) for place in places), asker])
     async with caller.get(url(station, "peers")) as response:
         assert wire.unpack_places(await response.read()) == ["127.0.0.9:8443"]
 

@@ -82,6 +82,38 @@ async def test_where_multicast_is_blocked_one_known_relay_names_the_others(stati
             assert {one.how for one in spread.status()} == {"given", "told"}
 
 
+async def test_a_relay_that_knows_only_one_other_goes_on_asking_it(
+    stations: list[Station], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spread_module, "EVERY", 2.0)
+    monkeypatch.setattr(spread_module, "_ASKED_LONELY", 0.1)
+    a, b, c = stations
+    deaf = Discovery(a.port, service_type=f"_mr-{secrets.token_hex(4)}._tcp.local.", interfaces=["127.0.0.1"])
+    async with asyncio.timeout(30), b.in_touch(), a.in_touch(b, discovery=deaf) as spread:
+        await until_settled(spread, 1)  # nobody else was there to be named
+        async with c.in_touch(b):
+            await until_connected(spread, 2)
+            assert {one.how for one in spread.status()} == {"given", "told"}
+
+
+async def test_one_that_was_only_greeted_yet_is_named(stations: list[Station]) -> None:
+    a, b, c = stations
+    deaf = Discovery(a.port, service_type=f"_mr-{secrets.token_hex(4)}._tcp.local.", interfaces=["127.0.0.1"])
+    asked = asyncio.Event()
+
+    async def never(_: Asked) -> Reply:
+        asked.set()
+        return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+    c.answers.routes["POST", "reconcile"] = Route(never, 1 << 20)
+    async with asyncio.timeout(30), b.in_touch() as middle:
+        await middle.sync(str(a.address))
+        middle.hear_of(c.address, "sweep")
+        await asked.wait()
+        async with a.in_touch(b, discovery=deaf) as spread:
+            await until_connected(spread, 2)
+
+
 async def test_addresses_elsewhere_that_a_neighbour_names_are_not_dialled(stations: list[Station]) -> None:
     a, b, _ = stations
     dialled: list[str] = []
