@@ -193,7 +193,7 @@ class Room:
         found = self._store.shares({item.author for item in items})
         limits = self.limits(trust, file=found.file)
         shares = dict(found.of)
-        used, pooled = found.used, _together(self._store.links()).cost
+        used, pooled = found.used, self._store.pool().cost
         idle = Counter[bytes]()
         for item in items:
             size = item.header.size
@@ -319,7 +319,7 @@ class Room:
         found = self._store.shares(())
         limits = self.limits(trust, file=found.file)
         spare = limits.total // SPARE_SHARE
-        if max(found.used - limits.total, _together(self._store.links()).cost - limits.pool) + spare <= 0:
+        if max(found.used - limits.total, self._store.pool().cost - limits.pool) + spare <= 0:
             return 0
         scene = self._scene((), trust, now=now, coming=BYTES_AT_ONCE)
         expired = [one for one in self._store.expired(now=now, limit=ROWS_AT_ONCE) if one.author not in scene.first]

@@ -575,6 +575,11 @@ class Store:
                 found |= {key: _share(items, size) for key, items, size in rows}
         return Shares((pages - free) * migrations.PAGE_SIZE, pages * migrations.PAGE_SIZE, total, found)
 
+    def pool(self) -> Share:
+        """Return how much is in the pool."""
+        with self._reading() as db:
+            return _share(*db.execute("SELECT ifnull(sum(items), 0), ifnull(sum(bytes), 0) FROM links").fetchone())
+
     def links(self) -> dict[int, Through]:
         """Return what of the pool came by each link."""
         with self._reading() as db:

@@ -475,7 +475,7 @@ def weigh(header: Header, around: Surroundings, trust: TrustView, clock: Clock) 
     unknown = around.unknown_words
     for item in newest.values():
         voice = _voice(item.header, trust, now=_now(clock))
-        if item.author in trust.blocked or voice in own_voices or item.author in own_voices:
+        if item.author in trust.blocked or item.author in own_voices:
             continue
         if voice is None:
             unknown += 1

@@ -96,7 +96,7 @@ def size(it: Card, others: Sequence[Headline]) -> int:
     """Return the number of the largest letters (screen.css) in which this fits on the display, going by its length."""
     for number, (title, text) in enumerate(_SIZES):
         rows = _height(it.title, title, it.language) + _height(it.instruction, text, it.language) * 1.15
-        rows += 5.0 if it.disputed else 0.0
+        rows += 5.0 * bool(it.disputed) + 2.5 * bool(it.standing)
         rows += sum(_height(other.text, 1.6 if number < 4 else 1.0, other.language) for other in others)
         if rows <= _ROOM:
             return number

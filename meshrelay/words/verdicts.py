@@ -89,13 +89,18 @@ class Words(Voice):
             case Author.REVOKED:
                 message = mark("This key, {key}, was withdrawn by its owner. Do not rely on this.")
                 return [self._fill(message, key=key)]
+            case Author.FORKED if verdict.petname:
+                message = mark(
+                    "The key of {name} gave two different texts the same number, so it may be in other hands too. "
+                    "Do not rely on this until it is said which of them counts."
+                )
+                return [self._fill(message, name=name(verdict.petname)), speaks_for]
             case Author.FORKED:
-                who = name(verdict.petname) if verdict.petname else key
                 message = mark(
                     "The key {name} gave two different texts the same number, so it may be in other hands too. "
                     "Do not rely on this until it is said which of them counts."
                 )
-                return [self._fill(message, name=who), speaks_for]
+                return [self._fill(message, name=key), speaks_for]
             case Author.UNKNOWN if org is not None:
                 # Whoever borrows a name that people here know must not look like just another stranger.
                 careful = Part(self._say(mark("Careful")), Sort.STRONG)

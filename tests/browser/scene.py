@@ -22,9 +22,9 @@ from meshrelay.core.bulletin import (
     Urgency,
 )
 from meshrelay.core.envelope import SignedItem
-from meshrelay.core.statements import Attestation, Fault, Says
+from meshrelay.core.statements import Attestation, Fault, Revocation, Says, Scope
 from meshrelay.core.trust import Anchor, How
-from tests.organising import DAY, Org
+from tests.organising import DAY, Org, key
 from tests.web.sample import HOUR, NOW, Author, Place
 
 STATION = Area(
@@ -272,6 +272,61 @@ def set_up(place: Place) -> dict[str, SignedItem]:
         author.seq += 1
         stream = bytes([author.number]) * 8
         body = Attestation(NOW - 20 * 60, stream, author.seq, found["shots"].id, says, fault, note)
+        place.put(sign(body, author.key))
+    place.relay.refresh()
+    place.relay.store.index_backlog(len(found))
+    return found
+
+
+def set_up_doubts(place: Place) -> dict[str, SignedItem]:
+    """Fill a relay with bulletins whose sender or time is in doubt, each in another way; return them by short names."""
+    twice, stolen, lent, ended, divided, early, honest = (Author(number) for number in range(41, 48))
+    place.anchor(twice, "North Bank Clinic")
+    place.anchor(stolen, "Old Mill School")
+    place.anchor(early, "Lailak Valley Rescue")
+    place.anchor(honest, "Bozkanat Legal Aid Desk")
+    waterworks, council = Org("waterworks", sent=NOW - 30 * DAY), Org("council", sent=NOW - 30 * DAY)
+    for org, name in ((waterworks, "Bozkanat Waterworks"), (council, "Street council")):
+        place.relay.local.add_anchor(Anchor(org.id, name, NOW - 17 * DAY, How.DIGITS))
+        place.put(*org.roots)
+    pipes = Scope(categories=(Category.INFRA,))
+    place.put(
+        waterworks.delegates(lent.key.public, start=NOW - 10 * DAY, end=NOW + 16 * DAY, scope=pipes, title="shift B"),
+        waterworks.delegates(ended.key.public, start=NOW - 10 * DAY, end=NOW - 2 * HOUR, title="shift A"),
+        council.delegates(divided.key.public, start=NOW - 10 * DAY, end=NOW + 16 * DAY),
+        *(
+            council.successor([*council.keys[:2], key(f"another council {number}")], sent=NOW - DAY)
+            for number in range(2)
+        ),
+    )
+    other = Author(twice.number)
+    found = {
+        "forked": twice.sign(Text("en", "Aid", "The field hospital is at the school"), severity=Severity.SEVERE),
+        "twin": other.sign(Text("en", "Aid", "The field hospital is at the stadium"), severity=Severity.SEVERE),
+        "revoked": stolen.sign(Text("en", "Aid", "Bread at the school from 7"), severity=Severity.MINOR),
+        "outside": lent.sign(
+            Text("en", "Curfew", "Curfew is lifted on the North Bank"),
+            severity=Severity.SEVERE,
+            categories=(Category.SECURITY,),
+            org=waterworks.id,
+        ),
+        "ended": ended.sign(
+            Text("en", "Water", "Water is safe again"),
+            severity=Severity.MODERATE,
+            categories=(Category.INFRA,),
+            org=waterworks.id,
+            sent=NOW - HOUR,
+        ),
+        "divided": divided.sign(Text("en", "Meeting", "Meeting of all streets at noon"), org=council.id),
+        "announced": early.sign(
+            Text("en", "Road", "The bridge opens for cars"), effective=NOW + 3 * HOUR, categories=(Category.TRANSPORT,)
+        ),
+        "over": early.sign(Text("en", "Road", "Mill Street is one way"), sent=NOW - 9 * HOUR, life=8 * HOUR),
+        "disputed": honest.sign(Text("en", "Order", "Papers are checked at the ring road"), severity=Severity.MODERATE),
+    }
+    place.put(*found.values(), sign(Revocation(NOW - 900, stolen.key.public), stolen.key), received=NOW - 12 * 60)
+    for author, fault, note in ((early, Fault.FALSE, "we drove there at 14:00 and saw nobody"), (twice, Fault.MOVED, "")):
+        body = Attestation(NOW - 600, bytes([author.number]) * 8, 50, found["disputed"].id, Says.DISPUTE, fault, note)
         place.put(sign(body, author.key))
     place.relay.refresh()
     place.relay.store.index_backlog(len(found))

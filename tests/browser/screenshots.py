@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -18,10 +18,13 @@ from typing import Final
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
+from meshrelay.core.envelope import SignedItem
 from tests.browser.conftest import Site, serving
-from tests.browser.scene import set_up
+from tests.browser.scene import set_up, set_up_doubts
 from tests.conftest import CHROMIUM
 from tests.web.sample import NOW, Place
+
+Fill = Callable[[Place], dict[str, SignedItem]]
 
 COLOURS: Final = 64
 PHONE: Final = (360, 760)
@@ -68,9 +71,16 @@ SHOTS: Final = (
 )
 EMPTY: Final = (Shot("empty", ""),)
 DRILL: Final = (Shot("drill", "", scroll=1), Shot("screen-drill", "screen?n=3", size=WALL))
+DOUBTS: Final = (
+    Shot("forked", "b/{forked}"),
+    Shot("outside", "b/{outside}"),
+    Shot("ended", "b/{ended}?lang=fa", dark=True),
+    Shot("announced", "b/{announced}?lang=ru"),
+)
 TOGETHER: Final = {
     "phones": ("list", "list-fa", "bulletin", "list-dark"),
     "trust": ("list-unknown", "bulletin-unknown", "bulletin-cancelled", "drill"),
+    "doubts": ("forked", "outside", "ended", "announced"),
     "pocket": ("carry", "report", "choose", "large-letters"),
 }
 """Pictures that stand beside each other in one file."""
@@ -82,12 +92,14 @@ def main(folder: Path) -> None:
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as place:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         taken: dict[str, Image.Image] = {}
-        with _relay(Path(place) / "empty", fill=False, drill=False) as (site, ids):
+        with _relay(Path(place) / "empty", drill=False) as (site, ids):
             taken |= _take(browser, site, ids, EMPTY)
-        with _relay(Path(place) / "full", fill=True, drill=False) as (site, ids):
+        with _relay(Path(place) / "full", set_up, drill=False) as (site, ids):
             taken |= _take(browser, site, ids, SHOTS)
-        with _relay(Path(place) / "drill", fill=True, drill=True) as (site, ids):
+        with _relay(Path(place) / "drill", set_up, drill=True) as (site, ids):
             taken |= _take(browser, site, ids, DRILL)
+        with _relay(Path(place) / "doubts", set_up_doubts, drill=False) as (site, ids):
+            taken |= _take(browser, site, ids, DOUBTS)
         browser.close()
     parts = {name for names in TOGETHER.values() for name in names}
     for name, names in TOGETHER.items():
@@ -100,12 +112,12 @@ def main(folder: Path) -> None:
 
 
 @contextmanager
-def _relay(folder: Path, *, fill: bool, drill: bool) -> Iterator[tuple[Site, dict[str, str]]]:
+def _relay(folder: Path, fill: Fill | None = None, *, drill: bool) -> Iterator[tuple[Site, dict[str, str]]]:
     place = Place.open(folder, languages=("en", "kk", "ru"))
     place.relay.keyring.new("me", now=NOW)
     place.relay.refresh()
-    found = set_up(place) if fill else {}
-    if not fill:
+    found = fill(place) if fill is not None else {}
+    if fill is None:
         place.peers, place.last_exchange = (), None
     if drill:
         place.relay.start_drill(now=NOW)

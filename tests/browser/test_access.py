@@ -9,7 +9,7 @@ import pytest
 
 from meshrelay.words import PAGE_LANGUAGES
 from tests.browser.conftest import Site, serving
-from tests.browser.scene import set_up
+from tests.browser.scene import set_up, set_up_doubts
 from tests.browser.test_reader import opened
 from tests.web.sample import NOW, Place
 
@@ -24,7 +24,7 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, dict[str, str]]]:
     """Return a served relay with one of everything, and the paths of its pages by name."""
     place = Place.open(tmp_path_factory.mktemp("scene"))
-    found = set_up(place)
+    found = set_up(place) | set_up_doubts(place)
     place.relay.keyring.new("me", now=NOW)
     place.relay.hide(found["trucks"].id, now=NOW)
     place.relay.start_drill(now=NOW)
@@ -40,6 +40,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, dict
         "drill": f"b/{found['drill'].id.hex()}",
         "cancelled": f"b/{found['bridge'].id.hex()}",
         "province": f"b/{found['snow'].id.hex()}",
+        **{name: f"b/{found[name].id.hex()}" for name in ("forked", "revoked", "outside", "ended", "divided", "announced")},
         "search": "search?q=water",
         "nothing found": "search?q=zeppelin",
         "about": "about",

@@ -249,12 +249,12 @@ MUTANTS = [
     ("trust", "and not trust.is_struck(item.header):", ":"),
     (
         "trust",
-        "if item.author in trust.blocked or voice in own_voices or item.author in own_voices:",
-        "if voice in own_voices or item.author in own_voices:",
+        "if item.author in trust.blocked or item.author in own_voices:",
+        "if item.author in own_voices:",
     ),
     (
         "trust",
-        "if item.author in trust.blocked or voice in own_voices or item.author in own_voices:",
+        "if item.author in trust.blocked or item.author in own_voices:",
         "if item.author in trust.blocked:",
     ),
     ("trust", "            if voice not in words or words[voice][0] < order:", "            if voice not in words:"),

@@ -45,6 +45,14 @@ async def test_what_is_not_urgent_is_shown_while_nothing_else_is(client: Client,
     assert await turned(client) == ["Bread"]
 
 
+async def test_what_is_not_valid_yet_says_so_above_its_headline(client: Client, place: Place) -> None:
+    rescue = Author(60)
+    place.anchor(rescue, "Rescue")
+    place.put(rescue.sign(text("The bridge opens"), effective=NOW + 7200))
+    html = await page(client, "/screen")
+    assert html.index("Not valid yet.") < html.index("The bridge opens")
+
+
 async def test_an_unknown_sender_is_never_on_it_drill_or_not(client: Client, place: Place) -> None:
     stranger = Author(62)
     place.put(

@@ -124,7 +124,7 @@ def test_a_blocked_organisation_is_told_from_a_blocked_key() -> None:
 
 def test_a_forked_key_is_not_relied_on_even_by_its_name() -> None:
     verdict = stranger(Author.FORKED, "Waterworks")
-    assert why(verdict, BULLETIN).startswith("The key Waterworks gave two different texts the same number")
+    assert why(verdict, BULLETIN).startswith("The key of Waterworks gave two different texts the same number")
     assert words().severity_line(verdict, Severity.SEVERE) == "Sender contradicts itself. It says: Severe"
     assert why(stranger(Author.FORKED), BULLETIN).startswith("The key 0001 0203 gave two")
 
