@@ -21,6 +21,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import ifaddr
@@ -53,7 +54,10 @@ _HEARD = 1024  # names heard lately
 _SIGHTINGS = 256  # sightings nobody has taken yet
 _RESOLVERS = 4
 _RESOLVE_WAIT = 1500  # milliseconds
-_ANSWERS_KNOWN = 24  # known answers in a question: it stays within one packet
+_ANSWERS_KNOWN = 40  # known answers in a question, of 31 bytes: it stays within one packet
+_CROWD = 8  # relays heard lately from which on each asks less often, so that all together ask as often as so many
+_LATELY = 60.0
+_MOST_CROWDED = 6.0  # whoever makes up names does not silence the others
 _ADDRESSES = 16  # addresses of one relay, ours or theirs
 
 _MDNS_PORT, _MDNS_V4, _MDNS_V6 = 5353, "224.0.0.251", "ff02::fb"  # RFC 6762, 3
@@ -116,7 +120,7 @@ class Discovery:
         self._sightings: asyncio.Queue[Sighting] = asyncio.Queue(_SIGHTINGS)
 
     async def sightings(self) -> AsyncIterator[Sighting]:
-        """Yield what is heard, for ever; a relay that goes on answering is yielded once an interval."""
+        """Yield what is heard, for ever; one that goes on answering once an interval, in a crowd less often."""
         while True:
             yield await self._sightings.get()
 
@@ -190,8 +194,9 @@ class Discovery:
                 async with asyncio.timeout(_LOOK):
                     await self._again.wait()
             if loop.time() >= ask_at:
-                ask_at = loop.time() + self._interval * _dice.uniform(0.4, 0.6)
-                zeroconf.async_send(ear.question(within=self._interval * 0.75))
+                interval = self._interval * ear.crowd()
+                ask_at = loop.time() + interval * _dice.uniform(0.4, 0.6)
+                zeroconf.async_send(ear.question(within=interval * 0.75))
                 self._note(None)
 
 
@@ -362,6 +367,12 @@ class _Ear(RecordUpdateListener):
         for record in known[:_ANSWERS_KNOWN]:
             out.add_answer_at_time(record, 0.0)
         return out
+
+    def crowd(self) -> float:
+        """Return how many times too many relays there are for each to ask as often as one of a few does."""
+        since = self._loop.time() - _LATELY
+        lately = sum(1 for _ in takewhile(lambda heard: heard[0] > since, reversed(self._heard.values())))
+        return min(max(1.0, (lately + 1) / _CROWD), _MOST_CROWDED)
 
     def async_update_records(self, zc: Zeroconf, now: float, records: list[RecordUpdate]) -> None:
         """Sight the relays in one packet (called by zeroconf)."""

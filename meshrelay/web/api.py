@@ -8,9 +8,11 @@ Source: docs/spec/http.md.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final
 
 from aiohttp import web
@@ -169,7 +171,7 @@ async def healthz(request: web.Request) -> web.Response:
 
 async def openapi(request: web.Request) -> web.Response:
     """Answer the description of this interface (OpenAPI 3.1)."""
-    return _json(request, description())
+    return _written(request, _description())
 
 
 ROUTES: Final = (
@@ -249,8 +251,17 @@ def _is(answer: Receipt | InvalidItem, outcome: Outcome) -> bool:
     return isinstance(answer, Receipt) and answer.outcome is outcome
 
 
+@cache
+def _description() -> str:
+    return json.dumps(description())
+
+
 def _json(request: web.Request, found: Any, content_type: str = "application/json") -> web.Response:
-    answer = web.json_response(found, content_type=content_type)
+    return _written(request, json.dumps(found), content_type)
+
+
+def _written(request: web.Request, text: str, content_type: str = "application/json") -> web.Response:
+    answer = web.Response(text=text, content_type=content_type)
     answer.headers["Cache-Control"] = "no-cache"
     compress(request, answer)
     return answer

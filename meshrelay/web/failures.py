@@ -19,7 +19,6 @@ _SENTENCES: Final = {
     400: ("bad-request", None),
     403: ("bad-request", None),
     404: ("missing", "no-page"),
-    408: ("bad-request", None),
     413: ("bad-request", None),
     421: ("wrong-address", "right-address"),
     503: ("too-busy", None),
@@ -44,6 +43,9 @@ async def explain(request: web.Request, status: int, message: str) -> web.Stream
     """Answer a status of 400 and above in the form that was asked for."""
     if request.path.startswith(("/api/", "/feed.", "/static/", "/healthz")):
         return web.json_response({"error": message}, status=status)
+    if status == 408:
+        # Whoever lets a request drip reads no page, and there may be thousands who do.
+        return web.Response(status=status, text=f"{message}\n")
     page = page_for(request)
     title, note = _SENTENCES.get(status, ("failed" if status >= 500 else "bad-request", None))
     if status == 404 and request.path.startswith("/b/"):

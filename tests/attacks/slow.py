@@ -9,16 +9,19 @@ was started is stopped by its process id.
 from __future__ import annotations
 
 import asyncio
+import json
 import resource
 import socket
 import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.conftest import ROOT
 from tests.processes import Process
 from tests.processes import run as start
 
@@ -56,15 +59,15 @@ async def attack(relay: Process, port: int, *, count: int, tls: bool) -> Figures
     pages: list[float] = []
     stays: list[float] = []
     done = asyncio.Event()
-    watch = [asyncio.create_task(_read_pages(relay, pages, done)), asyncio.create_task(_weigh(relay, peak, done))]
+    watch = asyncio.create_task(_weigh(relay, peak, done))
     begun = asyncio.get_running_loop().time()
-    async with asyncio.TaskGroup() as tasks:
+    async with honest_reader(relay, pages), asyncio.TaskGroup() as tasks:
         for number in range(count):
             if number % 50 == 0:
                 await asyncio.sleep(max(0.0, begun + number / PACE - asyncio.get_running_loop().time()))
             tasks.create_task(_one(number, port, stays, tls=tls))
     done.set()
-    await asyncio.gather(*watch)
+    await watch
     cuts = statistics.quantiles(pages, n=100)
     return Figures(
         connections=count,
@@ -150,21 +153,21 @@ async def _ended(reader: asyncio.StreamReader) -> bool:
         return False
 
 
-async def _read_pages(relay: Process, pages: list[float], done: asyncio.Event) -> None:
-    """Read the front page as an honest reader does, each time over a connection of its own, ten times a second."""
+@asynccontextmanager
+async def honest_reader(relay: Process, pages: list[float]) -> AsyncIterator[None]:
+    """Have somebody read the front page meanwhile; `pages` gets the seconds each took."""
     host, port = relay.reader
-    request = b"GET / HTTP/1.1\r\nHost: %s:%d\r\nConnection: close\r\n\r\n" % (host.encode(), port)
-    while not done.is_set() or len(pages) < 20:
-        begun = time.monotonic()
-        reader, writer = await asyncio.open_connection(host, port)
-        writer.write(request)
-        head = await reader.readline()
-        while await reader.read(65536):
-            continue
-        writer.close()
-        assert head.startswith(b"HTTP/1.1 200"), head
-        pages.append(time.monotonic() - begun)
-        await asyncio.sleep(0.1)
+    command = [sys.executable, "-m", "tests.attacks.reading", host, str(port)]
+    reader = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, cwd=ROOT)
+    try:
+        yield
+        told, _ = await reader.communicate(b"")  # its input ends
+        assert reader.returncode == 0
+        pages += json.loads(told)
+    finally:
+        if reader.returncode is None:
+            reader.kill()
+            await reader.wait()
 
 
 async def _weigh(relay: Process, peak: list[float], done: asyncio.Event) -> None:

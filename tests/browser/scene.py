@@ -325,7 +325,10 @@ def set_up_doubts(place: Place) -> dict[str, SignedItem]:
         "disputed": honest.sign(Text("en", "Order", "Papers are checked at the ring road"), severity=Severity.MODERATE),
     }
     place.put(*found.values(), sign(Revocation(NOW - 900, stolen.key.public), stolen.key), received=NOW - 12 * 60)
-    for author, fault, note in ((early, Fault.FALSE, "we drove there at 14:00 and saw nobody"), (twice, Fault.MOVED, "")):
+    for author, fault, note in (
+        (early, Fault.FALSE, "we drove there at 14:00 and saw nobody"),
+        (twice, Fault.MOVED, ""),
+    ):
         body = Attestation(NOW - 600, bytes([author.number]) * 8, 50, found["disputed"].id, Says.DISPUTE, fault, note)
         place.put(sign(body, author.key))
     place.relay.refresh()

@@ -40,7 +40,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, dict
         "drill": f"b/{found['drill'].id.hex()}",
         "cancelled": f"b/{found['bridge'].id.hex()}",
         "province": f"b/{found['snow'].id.hex()}",
-        **{name: f"b/{found[name].id.hex()}" for name in ("forked", "revoked", "outside", "ended", "divided", "announced")},
+        **{
+            name: f"b/{found[name].id.hex()}"
+            for name in ("forked", "revoked", "outside", "ended", "divided", "announced")
+        },
         "search": "search?q=water",
         "nothing found": "search?q=zeppelin",
         "about": "about",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -35,13 +37,19 @@ def connections(host: Host) -> int:
     return len(shown.stdout.splitlines())
 
 
-def in_touch(host: Host) -> int:
+def settled(host: Host) -> int:
+    """Return with how many others a relay has compared everything."""
     status = host.status()
-    return sum(peer["connected"] for peer in status["peers"]) if status else 0
+    return sum(peer["settled_at"] is not None for peer in status["peers"]) if status else 0
 
 
-def have_it(hosts: Sequence[Host], item: str) -> bool:
-    return all(host.get(f"/api/v1/bulletins/{item}")[0] == 200 for host in hosts)
+def stored(hosts: Sequence[Host], item: str) -> bool:
+    """Tell whether all have it: by a look into the file, which takes none of the relays' time."""
+    for host in hosts:
+        with closing(sqlite3.connect(f"file:{host.data}/store.db?mode=ro", uri=True)) as db:
+            if db.execute("SELECT 1 FROM items WHERE id = ?", (bytes.fromhex(item),)).fetchone() is None:
+                return False
+    return True
 
 
 def test_forty_relays_on_one_network_keep_few_connections_and_a_bulletin_reaches_all_within_5_s(lab: Lab) -> None:
@@ -49,12 +57,14 @@ def test_forty_relays_on_one_network_keep_few_connections_and_a_bulletin_reaches
     lab.bridge(hosts, network="10.78.0")
     # A few at a time: forty interpreters that begin at once keep two cores busy for longer than a start may take.
     started = sum(start_all(hosts[first : first + 5]) for first in range(0, CROWD, 5))
-    _, found = until("everybody has found enough", 120, lambda: all(in_touch(host) >= CHOSEN for host in hosts))
+    _, found = until("everybody has found enough", 120, lambda: all(settled(host) >= CHOSEN for host in hosts))
     most = max(connections(host) for _ in range(5) for host in hosts)
     item = hosts[0].meshrelay("publish", "--headline", "The hall is closed, go to gate 2").stdout.split()[0]
-    _, took = until("it is on every page", 5, partial(have_it, hosts[1:], item))
+    _, took = until("all have it", 30, partial(stored, hosts[1:], item))
+    assert all(host.get(f"/api/v1/bulletins/{item}")[0] == 200 for host in hosts)
     most = max(most, *(connections(host) for host in hosts))
     print(
         f"{CROWD} started in {started:.1f} s, found in {found:.1f} s, everywhere after {took:.2f} s, {most} connections"
     )
+    assert took <= 5  # however busy the machine is
     assert most <= CHOSEN + VISITORS

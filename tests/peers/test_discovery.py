@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from zeroconf import DNSOutgoing, DNSPointer  # type: ignore[attr-defined]
+from zeroconf import DNSOutgoing, DNSPointer, RecordUpdate, current_time_millis  # type: ignore[attr-defined]
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from meshrelay.peers import discovery as discovery_module
@@ -98,6 +98,22 @@ def odd_names(service_type: str) -> DNSOutgoing:
     for name in ("\x07", "..", "_x._y", "a" * 63 + "." + "b" * 63, ""):
         out.add_answer_at_time(DNSPointer(service_type, 12, 1, 4500, f"{name}.{service_type}"), 0.0)
     return out
+
+
+async def test_in_a_crowd_each_asks_less_often_but_made_up_names_silence_nobody(service_type: str) -> None:
+    quiet = AsyncZeroconf(interfaces=list(LOOPBACK))
+    try:
+        ear = discovery_module._Ear(quiet.zeroconf, service_type, set(), asyncio.Queue())
+        crowds = [ear.crowd()]
+        for first, past in ((0, 5), (5, 23), (23, 500)):
+            names = [f"relay-{number}.{service_type}" for number in range(first, past)]
+            now = current_time_millis()
+            records = [RecordUpdate(DNSPointer(service_type, 12, 1, 4500, name, now), None) for name in names]
+            ear.async_update_records(quiet.zeroconf, now, records)
+            crowds.append(ear.crowd())
+    finally:
+        await quiet.async_close()
+    assert crowds == [1.0, 1.0, 3.0, 6.0]
 
 
 async def test_false_records_are_bounded_and_the_true_one_is_still_found(service_type: str) -> None:
