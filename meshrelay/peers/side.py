@@ -137,8 +137,11 @@ class OurSide:
 
     async def choose(self, offer: Sequence[tuple[bytes, Header | None]]) -> tuple[list[Answer], list[int]]:
         """Answer an offer: what is new here and would be taken, and in which order it should come."""
-        held = await self.read(self._held, [key for key, _ in offer])
-        answers = [self._wants(key, claim, held) for key, claim in offer]
+        keys = self.index.keys
+        # What was stored a moment ago may not be in the index yet.
+        others = [key for key, _ in offer if key not in keys]
+        held = await self.read(self._held, others) if others else {}
+        answers = [Answer.KNOWN if key in keys or key in held else self._wants(key, claim) for key, claim in offer]
         wanted = [
             (order.carried(claim, matters=self.matters(claim)), place)
             for place, ((_, claim), answer) in enumerate(zip(offer, answers, strict=True))
@@ -146,8 +149,8 @@ class OurSide:
         ]
         return answers, [place for _, place in sorted(wanted)]
 
-    def _wants(self, key: bytes, claim: Header | None, held: dict[bytes, Header]) -> Answer:
-        if key in held or self.is_coming(key):
+    def _wants(self, key: bytes, claim: Header | None) -> Answer:
+        if self.is_coming(key):
             return Answer.KNOWN
         if claim is None:
             return Answer.DECLINED  # of a kind that is unknown here

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _GREETED = 60.0  # seconds between two hellos
+_NAMED = 10.0  # seconds for which those who are named stay as they are, but for new ones
 _SHARED = 3600.0  # seconds for which a relay that was met is named to others
 
 
@@ -95,8 +96,9 @@ class Speaking:
 
     def answered(self, neighbour: Neighbour) -> None:
         """Note that it answered when it was dialled: from now on it is named to others who ask for relays."""
-        neighbour.answered = _moment()
-        self._name_those_met()
+        before, neighbour.answered = neighbour.answered, _moment()
+        if before is None or neighbour.answered - before > _NAMED:
+            self._name_those_met()
 
     def _name_those_met(self) -> None:
         """Let others who ask hear where relays were met lately."""
