@@ -1,4 +1,4 @@
-"""Where signed items live: one SQLite file, and all SQL about items.
+"""Where signed items live: one SQLite file, and all SQL about items (that of the search by words is in fulltext.py).
 
 Not here: what is valid (core.admission), what is believed (core.trust), what may stay when room runs out, the index
 that relays reconcile by (index.py), and this relay's private facts (local.py).
@@ -18,7 +18,6 @@ import re
 import shutil
 import sqlite3
 import threading
-import unicodedata
 import zlib
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -31,10 +30,10 @@ from typing import Any, Final, Literal, TypeAlias
 import filelock
 import sqlite_utils
 
-from meshrelay import migrations
+from meshrelay import fulltext, migrations
 from meshrelay.core import order
 from meshrelay.core.admission import admit, reopen
-from meshrelay.core.bulletin import ACTS_FOR, MAX_LIVE, Bulletin, MsgType, Severity, Urgency
+from meshrelay.core.bulletin import ACTS_FOR, MAX_LIVE, MsgType, Severity, Urgency
 from meshrelay.core.envelope import KEY_SIZE, Header, Kind, SignedItem
 from meshrelay.core.quota import OPERATORS_LINK, Link, Placed, Share, Through, Way, cost
 from meshrelay.errors import InvalidItem, MeshrelayError, NotFound, StoreDamaged, StoreFull, StoreUnusable
@@ -232,7 +231,7 @@ class Store:
             # Their text is at hand now and costs a decoding later.
             for item in fresh[: max(0, _FRESH_TEXTS - len(self._fresh))]:
                 if item.header.size <= _FRESH_SIZE:
-                    self._fresh[item.id] = _text_of(item.body)
+                    self._fresh[item.id] = fulltext.text_of(item.body)
         return tuple(new)
 
     def remove(self, ids: Iterable[bytes]) -> int:
@@ -820,18 +819,15 @@ class Store:
         What people type is data: no character of it has a meaning. In scripts without spaces any stretch counts.
         Common words are ranked among the newest thousand bulletins alone.
         """
-        words, runs = _by_script(text[:_LONGEST_QUERY])
-        terms = "".join([char if _is_of_word(char) else " " for char in words]).split()
         with self._reading() as db:
-            matches = [("words", " AND ".join(map(_words_match, terms)))] if terms else []
-            matches += [("runs", _run_match(db, run)) for run in runs]
-            if not matches or not all(match for _, match in matches):
+            matches = fulltext.queries(db, text)
+            if not matches:
                 return ()
             (first, _), *others = matches
             also = "".join(f" AND rowid IN (SELECT rowid FROM {table} WHERE {table} MATCH ?)" for table, _ in others)
             rows = db.execute(
                 f"SELECT i.id FROM (SELECT rowid, rank FROM {first} WHERE {first} MATCH ?{also} ORDER BY rowid DESC"
-                f" LIMIT {_RANKED}) hit JOIN items i ON i.n = hit.rowid ORDER BY hit.rank, i.n DESC LIMIT ?",
+                f" LIMIT {fulltext.RANKED}) hit JOIN items i ON i.n = hit.rowid ORDER BY hit.rank, i.n DESC LIMIT ?",
                 (*(match for _, match in matches), limit),
             )
             return tuple(row[0] for row in rows)
@@ -857,7 +853,7 @@ class Store:
             with self._writing() as db:
                 if _indexed(db) != indexed:
                     continue  # another process did these
-                _index(db, texts, reached=rows[-1][0] if rows else sequence)
+                fulltext.index(db, texts, reached=rows[-1][0] if rows else sequence)
             done += len(rows)
         return done
 
@@ -962,7 +958,7 @@ class Store:
         texts = {item: self._fresh.pop(item) for _, item in rows if item in self._fresh}
         for item, data in self.get_many(item for _, item in rows if item not in texts).items():
             try:
-                texts[item] = _text_of(reopen(data).body)
+                texts[item] = fulltext.text_of(reopen(data).body)
             except InvalidItem:
                 texts[item] = ""  # of a form that this version reads no more
         return [(n, texts[item]) for n, item in rows if item in texts]
@@ -1313,7 +1309,7 @@ def _remove(db: sqlite3.Connection, ids: Sequence[bytes], *, wanted: bool = Fals
     ).fetchall()
     _, sequence = _state(db)
     numbers = [row[0] for row in rows]
-    _unindex(db, numbers)
+    fulltext.unindex(db, numbers)
     for table in ("items", "envelopes"):
         db.execute(f"DELETE FROM {table} WHERE n IN ({_marks(numbers)})", numbers)
     db.executemany(
@@ -1383,7 +1379,7 @@ def _clear_away(db: sqlite3.Connection, numbers: Sequence[int]) -> None:
     # The indexes hold what a row said before it was damaged; deleting it would find them wrong.
     db.execute("REINDEX items")
     lost = [*hollow, *(n for n in numbers if n not in held)]
-    _unindex(db, lost)
+    fulltext.unindex(db, lost)
     for table, number in (("items", "n"), ("envelopes", "n"), ("ended", "n"), ("targets", "item")):
         db.execute(f"DELETE FROM {table} WHERE {number} IN ({_marks(lost)})", lost)
     _recount(db)
@@ -1443,103 +1439,6 @@ def _read_place(cursor: str, order: Order) -> tuple[int, int]:
     if match is None:
         raise NotFound("this is no place in this list", hint="start again at the beginning of the list")
     return int(match[1], 16), int(match[2], 16)
-
-
-# Text
-
-_RANKED = 1000
-_LONGEST_QUERY = 200
-_MOST_RUN_TERMS = 400
-
-# Scripts that are written without spaces between words: kana, Han, Thai, Lao, Tibetan, Burmese, Khmer.
-_UNSPACED = re.compile(
-    "[\u0e00-\u0fff\u1000-\u1049\u1050-\u109f\u1780-\u17ff\u19e0-\u19ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff"
-    "\u3400-\u4dbf\u4e00-\u9fff\ua9e0-\ua9ff\uaa60-\uaa7f\uf900-\ufaff\U00020000-\U0003ffff]+"
-)
-# Spellings that people do not tell apart when they search: vowel signs and tatweel fall away, letters that Arabic and
-# Persian keyboards write differently become one, ё is е; a zero width space separates nothing that is shown.
-_SPELLINGS = dict.fromkeys(map(chr, (*range(0x064B, 0x0660), 0x0670, 0x0640, 0x200B)), "") | {
-    "ي": "ی",
-    "ى": "ی",
-    "ك": "ک",
-    "أ": "ا",
-    "إ": "ا",
-    "آ": "ا",
-    "ё": "е",
-    "Ё": "Е",
-}
-_SPELT = re.compile(f"[{''.join(_SPELLINGS)}]")
-
-
-def _is_of_word(char: str) -> bool:
-    return unicodedata.category(char)[0] in "LNM"
-
-
-def _by_script(text: str) -> tuple[str, list[str]]:
-    """Return the text without the runs of scripts that use no spaces, and those runs; as both indexes know them."""
-    if text.isascii():
-        return text, []
-    text = _SPELT.sub(lambda match: _SPELLINGS[match[0]], unicodedata.normalize("NFC", text))
-    runs: list[str] = _UNSPACED.findall(text)
-    return (_UNSPACED.sub(" ", text) if runs else text), runs
-
-
-def _text_of(body: object) -> str:
-    """Return what a bulletin is found by."""
-    if not isinstance(body, Bulletin):
-        return ""
-    parts = [
-        part
-        for text in body.texts
-        for part in (text.event, text.headline, text.description, text.instruction, text.sender_name)
-    ]
-    parts += dict.fromkeys(name for area in body.areas for _, name in area.names)
-    return "\n".join(filter(None, parts))
-
-
-def _index(db: sqlite3.Connection, texts: Sequence[tuple[int, str]], *, reached: int) -> None:
-    held = {row[0] for row in db.execute(f"SELECT n FROM items WHERE n IN ({_marks(texts)})", [n for n, _ in texts])}
-    split = [(n, *_by_script(text)) for n, text in texts if n in held]
-    # Two line ends more, so that the last characters of a run begin a term of three as all others do.
-    rows = [(n, words, "\n".join([*runs, "", ""]) if runs else "") for n, words, runs in split]
-    db.executemany("INSERT INTO words (rowid, body) VALUES (?, ?)", [(n, words) for n, words, _ in rows])
-    db.executemany("INSERT INTO runs (rowid, body) VALUES (?, ?)", [(n, runs) for n, _, runs in rows if runs])
-    db.executemany(
-        "INSERT INTO texts (n, packed) VALUES (?, ?)",
-        [(n, zlib.compress(f"{words}\0{runs}".encode(), 1)) for n, words, runs in rows],
-    )
-    db.execute("UPDATE state SET indexed = ?", (reached,))
-
-
-def _unindex(db: sqlite3.Connection, numbers: Sequence[int]) -> None:
-    marks = _marks(numbers)
-    packs = db.execute(
-        f"SELECT n, ifnull(CAST(packed AS BLOB), x'') FROM texts WHERE n IN ({marks})", numbers
-    ).fetchall()
-    for n, packed in packs:
-        try:
-            words, runs = zlib.decompress(packed).decode().split("\0")
-        except (zlib.error, ValueError):
-            continue  # damaged: its terms stay, and lead to no item, for no n is used twice
-        db.execute("INSERT INTO words (words, rowid, body) VALUES ('delete', ?, ?)", (n, words))
-        if runs:
-            db.execute("INSERT INTO runs (runs, rowid, body) VALUES ('delete', ?, ?)", (n, runs))
-    db.execute(f"DELETE FROM texts WHERE n IN ({marks})", numbers)
-
-
-def _words_match(term: str) -> str:
-    return f'"{term}"*' if len(term) > 1 else f'"{term}"'
-
-
-def _run_match(db: sqlite3.Connection, run: str) -> str:
-    """Return the query that finds `run`; empty when nothing can match."""
-    if len(run) > 2:
-        return f'"{run}"'
-    # Shorter than the index's terms of three: take the terms that begin with it.
-    terms = db.execute(
-        "SELECT term FROM runs_terms WHERE term >= ? AND term < ? LIMIT ?", (run, run + "\U0010ffff", _MOST_RUN_TERMS)
-    )
-    return " OR ".join(f'"{row[0]}"' for row in terms)
 
 
 # Small things

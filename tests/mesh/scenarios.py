@@ -22,6 +22,7 @@ from tests.mesh.simulator import START, SimRelay, Weather, World
 
 DAY = 86_400
 YEARS = 2 * 365 * DAY
+_NIGHT = 600
 
 
 def key(name: str) -> SigningKey:
@@ -224,15 +225,21 @@ Contact = tuple[int, tuple[tuple[int, int], ...]]
 
 
 def contacts(path: Path, *, day: int | None = None) -> list[Contact]:
-    """Read who met whom, by seconds: in each 20 s that end then; people are numbered from 0."""
+    """Read who met whom, by seconds: in each 20 s that end then; people are numbered from 0.
+
+    Of hours in which nobody meets anybody, nights above all, ten minutes are left.
+    """
     with gzip.open(path, "rt") as file:
         lines = [tuple(map(int, line.split())) for line in file]
     lines = [line for line in lines if day is None or line[0] // DAY == day]
     people = {name: number for number, name in enumerate(sorted({one for line in lines for one in line[1:]}))}
-    return [
-        (at, tuple((people[one], people[other]) for _, one, other in some))
-        for at, some in groupby(lines, key=lambda line: line[0])
-    ]
+    found: list[Contact] = []
+    cut, before = 0, lines[0][0]
+    for at, some in groupby(lines, key=lambda line: line[0]):
+        cut += max(0, at - before - _NIGHT)
+        before = at
+        found.append((at - cut, tuple((people[one], people[other]) for _, one, other in some)))
+    return found
 
 
 def ideal(trace: Sequence[Contact], born: Sequence[tuple[int, int]]) -> list[set[int]]:
@@ -280,7 +287,7 @@ async def office(folder: Path, trace: Sequence[Contact], *, seed: int, items: in
     dice = random.Random(f"office {seed}")
     start, end = trace[0][0] - 20, trace[-1][0]
     root = key("root 0")
-    world = World(folder, seed=seed, weather=Weather(latency=0.01, rate=250_000))
+    world = World(folder, seed=seed, weather=Weather(latency=0.01, rate=250_000), housekeeping=(400.0, 800.0))
     for _ in range(people):
         world.add(networks=[], knows=[root.public])
     # Born where somebody is, in the first two thirds of the time.

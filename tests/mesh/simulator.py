@@ -93,11 +93,20 @@ class World:
     :meth:`move`.
     """
 
-    def __init__(self, folder: Path, *, seed: int, weather: Weather | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        seed: int,
+        weather: Weather | None = None,
+        housekeeping: tuple[float, float] = (40.0, 80.0),
+    ) -> None:
         self.dice = random.Random(f"world {seed}")
         self.seed = seed
         self.folder = folder
         self.weather = weather or Weather()
+        self.housekeeping = housekeeping
+        """Between how many seconds a relay looks whether something has had its time."""
         self.relays: list[SimRelay] = []
         self.passed = 0
         """Bytes that crossed links."""
@@ -405,7 +414,7 @@ class SimRelay:
 
     async def _keep_house(self) -> None:
         while True:
-            await asyncio.sleep(self.side.dice.uniform(40, 80))
+            await asyncio.sleep(self.side.dice.uniform(*self.world.housekeeping))
             while self.relay.keep_house(self.clock(), heard=self.relay.heard):
                 self._wrote.set()
 

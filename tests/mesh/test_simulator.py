@@ -101,7 +101,8 @@ def test_in_a_real_office_nearly_all_are_reached_that_could_be(tmp_path: Path) -
 @pytest.mark.shared
 @pytest.mark.skipif(not CONTACTS.exists(), reason="needs ../shared/data")
 @pytest.mark.timeout(36_000)
-def test_in_a_whole_day_of_the_office_nine_of_ten_are_reached_that_could_be(tmp_path: Path) -> None:
-    found = run(lambda: scenarios.office(tmp_path, scenarios.contacts(CONTACTS, day=8), seed=1))
+@pytest.mark.parametrize("day", [8, None], ids=["a day", "two weeks"])
+def test_in_the_whole_office_nine_of_ten_are_reached_that_could_be(tmp_path: Path, day: int | None) -> None:
+    found = run(lambda: scenarios.office(tmp_path, scenarios.contacts(CONTACTS, day=day), seed=1))
     print(found)
     assert found.share >= 0.9
