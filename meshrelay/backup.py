@@ -32,6 +32,7 @@ from meshrelay.errors import InvalidItem, Refusal
 from meshrelay.folder import shred
 from meshrelay.keyring import Keyring, OwnKey
 from meshrelay.local import Local
+from meshrelay.machine import sync_folder
 from meshrelay.sealing import Sealed, sealed
 from meshrelay.settings import Settings
 from meshrelay.store import Store
@@ -225,7 +226,7 @@ def settle(data: Path) -> None:
             _put(data / _RESTORED / name, data / name)
     if not is_settled(data):
         shred(data / _RESTORED)
-        _sync(data)
+        sync_folder(data)
 
 
 def _decide(shop: Path, data: Path) -> None:
@@ -236,9 +237,9 @@ def _decide(shop: Path, data: Path) -> None:
         if (shop / name).exists():
             (shop / name).replace(ready / name)
             _flush(ready / name)
-    _sync(ready)
+    sync_folder(ready)
     ready.replace(data / _RESTORED)
-    _sync(data)
+    sync_folder(data)
 
 
 def _flush(path: Path) -> None:
@@ -337,7 +338,7 @@ def _put(new: Path, place: Path) -> None:
         for old in (place, place.with_name(place.name + "-wal"), place.with_name(place.name + "-shm")):
             old.unlink(missing_ok=True)
     new.replace(place)
-    _sync(place.parent)
+    sync_folder(place.parent)
 
 
 @contextmanager
@@ -357,12 +358,3 @@ def _workshop(data: Path, prefix: str, *, left_before: int | None) -> Iterator[P
         for path in shop.glob(f"{_STORE}*"):
             path.unlink()
         shred(shop)
-
-
-def _sync(folder: Path) -> None:
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -23,6 +23,7 @@ from typing import Final
 import filelock
 
 from meshrelay.errors import AlreadyRunning
+from meshrelay.machine import sync_folder
 
 LOCK_FILE = "lock"
 RUN_FILE = "run.json"
@@ -137,7 +138,7 @@ def destroy(data: Path) -> tuple[Path, ...]:
         for path in sorted(data.glob(content.pattern)):
             if path.name != LOCK_FILE:
                 left += shred(path) if content.secret else ([] if _done(Path.unlink, path) else [path])
-        _sync(data)
+        sync_folder(data)
     return tuple(left)
 
 
@@ -160,7 +161,7 @@ def shred(path: Path) -> list[Path]:
     """
     if not path.is_symlink() and path.is_dir():
         left = [one for inner in sorted(path.iterdir()) for one in shred(inner)]
-        _sync(path)
+        sync_folder(path)
         return left or ([] if _done(Path.rmdir, path) else [path])
     overwritten = not path.is_file() or _done(_overwrite, path)
     # What cannot be overwritten can perhaps still be removed.
@@ -183,12 +184,3 @@ def _overwrite(path: Path) -> None:
             rest -= file.write(secrets.token_bytes(min(rest, _CHUNK)))
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -33,6 +33,7 @@ from meshrelay.core.envelope import SignedItem
 from meshrelay.core.keys import SigningKey, is_public_key
 from meshrelay.core.statements import Revocation
 from meshrelay.errors import InvalidItem, KeyLocked, NotFound, Refusal, WrongUsage
+from meshrelay.machine import sync_folder
 from meshrelay.sealing import Sealed, read_passphrase, sealed
 
 LOCK_SECONDS = 30.0
@@ -273,7 +274,7 @@ class Keyring:
             with self._locked(name):
                 self._path(name, "mark").unlink(missing_ok=True)
         if self._folder.is_dir():
-            _sync(self._folder)
+            sync_folder(self._folder)
 
     def put(self, files: Mapping[str, bytes]) -> tuple[OwnKey, ...]:
         """Put files of a backup here; every key among them begins a new stream, also one that is here already."""
@@ -284,7 +285,7 @@ class Keyring:
             with self._locked(name):
                 # First of all: with the mark gone no number can be given twice, wherever this is cut short.
                 self._path(name, "mark").unlink(missing_ok=True)
-                _sync(self._folder)
+                sync_folder(self._folder)
                 for suffix in _KEPT:
                     path = self._folder / (name + suffix)
                     if (data := files.get(path.name)) is not None and not path.exists():
@@ -405,13 +406,4 @@ def _write_bytes(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    sync_folder(path.parent)

@@ -1,4 +1,4 @@
-"""What this computer says of itself: its memory, and whether its clock is kept right by more than its battery.
+"""What this computer says of itself: its memory, whether its clock is kept right; and what it is to keep for good.
 
 Not here: what follows from it (sealing.py, core.clock).
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from pathlib import Path
 
 _UNSYNCHRONISED = 5  # TIME_ERROR of adjtimex(2): nobody disciplines this clock
 _TIMEX_SIZE = 512  # struct timex takes 208 bytes or fewer; what is asked with modes = 0 is only read
@@ -38,3 +39,13 @@ def clock_is_synchronised() -> bool:
     # What this process is linked with: looking for the C library by name would start other programs, each time.
     state: int = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(_TIMEX_SIZE))
     return 0 <= state < _UNSYNCHRONISED
+
+
+def sync_folder(folder: Path) -> None:
+    """Have it on the disk which files a folder has, so that a power cut undoes no renaming; raises OSError."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
