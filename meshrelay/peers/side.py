@@ -137,8 +137,8 @@ class OurSide:
 
     async def choose(self, offer: Sequence[tuple[bytes, Header | None]]) -> tuple[list[Answer], list[int]]:
         """Answer an offer: what is new here and would be taken, and in which order it should come."""
-        keys = self.index.keys
-        # What was stored a moment ago may not be in the index yet.
+        # What was stored a moment ago may not be in the index yet, and what is kept back is not to be told from it.
+        keys = self.index.keys if not self.relay.kept_back else frozenset[bytes]()
         others = [key for key, _ in offer if key not in keys]
         held = await self.read(self._held, others) if others else {}
         answers = [Answer.KNOWN if key in keys or key in held else self._wants(key, claim) for key, claim in offer]
