@@ -7,9 +7,10 @@ install step.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -36,6 +37,35 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("filterwarnings", "error")
         # Bodies that are too large on purpose: aiohttp would have them sent in pieces.
         config.addinivalue_line("filterwarnings", "ignore:Sending a large body directly:ResourceWarning")
+
+
+class PatientLoop(asyncio.SelectorEventLoop):
+    """An event loop that does not end in the middle of closing a connection.
+
+    To close one takes a few turns of the loop, more with TLS, and nobody waits for them; ended before that, it would be
+    found unclosed by the garbage collector, in whatever test runs then. What nobody has closed is found as ever.
+    """
+
+    async def shutdown_default_executor(self, *words: float | None) -> None:
+        """Close what is closing, then do as every loop."""
+        until = self.time() + 0.5
+        while closing := [one for one in self._open() if one.is_closing()]:
+            if self.time() > until:
+                for one in closing:
+                    one.abort()
+                await asyncio.sleep(0)
+                break
+            await asyncio.sleep(0.001)
+        await super().shutdown_default_executor(*words)
+
+    def _open(self) -> list[asyncio.WriteTransport]:
+        transports = getattr(self, "_transports", {})
+        return [one for one in transports.values() if getattr(one, "_sock", None) is not None]
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Give every asynchronous test a loop that closes what is closing."""
+    return {"patient": PatientLoop}
 
 
 def _missing_tool(item: pytest.Item) -> str | None:
