@@ -185,21 +185,24 @@ class Neighbours:
         if relay_id in self._ourselves.relay_ids:
             return None
         visitor = route.how == "inbound"
-        rivals = self._visitors() if visitor else self._chosen()
-        full = given is None and len(rivals) >= (VISITORS if visitor else CHOSEN)
-        failing = sorted((one for one in rivals if not one.reachable), key=lambda one: -one.failures) if full else []
-        if full and not failing:
+        rivals, most = (self._visitors(), VISITORS) if visitor else (self._chosen(), CHOSEN)
+        if given is None and not self._has_place(rivals, most):
             if not visitor:
                 self.meet(relay_id, route)
             return None
-        for one in failing[:1]:
-            self.let_go(one)
         neighbour = self._met.pop(relay_id, None) or Neighbour(relay_id, [route])
         neighbour.add_route(route)
         neighbour.given = given
         neighbour.visitor = visitor and given is None
         self._active[relay_id] = neighbour
         return neighbour
+
+    def choose(self, neighbour: Neighbour) -> bool:
+        """Choose one that is a neighbour because it came, for it was found here too; False where there is no room."""
+        if not neighbour.visitor or (neighbour.given is None and not self._has_place(self._chosen(), CHOSEN)):
+            return False
+        neighbour.visitor = False
+        return True
 
     def meet(self, relay_id: bytes, route: Route) -> Neighbour | None:
         """Remember a relay that is no neighbour."""
@@ -263,6 +266,15 @@ class Neighbours:
             settled = [one for one in chosen if not one.reachable] or [one for one in chosen if one.covered is not None]
             if settled:
                 self.let_go(self._dice.choice(settled))
+
+    def _has_place(self, rivals: Sequence[Neighbour], most: int) -> bool:
+        """Tell whether there is a place for one more, for which one that does not answer has to go."""
+        if len(rivals) < most:
+            return True
+        failing = max((one for one in rivals if not one.reachable), key=lambda one: one.failures, default=None)
+        if failing is not None:
+            self.let_go(failing)
+        return failing is not None
 
     def _chosen(self) -> list[Neighbour]:
         return [one for one in self._active.values() if not one.visitor and one.given is None]

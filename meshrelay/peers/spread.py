@@ -338,8 +338,13 @@ class Spread:
         neighbour = self._neighbours.get(relay_id)
         if neighbour is not None:
             neighbour.given = given or neighbour.given
-            if route.how != "book" and neighbour.add_route(route) and wake:
+            if route.how == "book":
+                return neighbour
+            leads_elsewhere = neighbour.add_route(route)
+            # Two that meet at the same moment are visitors to each other, and either would leave it to the other one.
+            if self._neighbours.choose(neighbour) or (leads_elsewhere and wake):
                 neighbour.wake.set()
+            self._end_those_let_go()
             return neighbour
         neighbour = self._neighbours.take(relay_id, route, given=given)
         self._end_those_let_go()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import statistics
 import subprocess
@@ -10,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from meshrelay.peers.discovery import Sighting
 from tests.conftest import ROOT
 from tests.mesh import scenarios
-from tests.mesh.simulator import run
+from tests.mesh.simulator import PORT, START, Weather, World, run
 
 CONTACTS = ROOT.parent / "shared" / "data" / "contacts" / "workplace_InVS15_tij.dat.gz"
 SEEDS = int(os.environ.get("MESHRELAY_SEEDS", "200"))
@@ -49,6 +51,29 @@ def test_after_a_healing_all_honest_relays_hold_the_same_and_show_nothing_that_w
     assert found.known_after is not None
     assert found.known_after <= 60
     assert not found.lies
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.01, 0.04])
+def test_two_that_find_each_other_at_the_same_moment_exchange_at_once(tmp_path: Path, apart: float) -> None:
+    async def meeting() -> float | None:
+        sender = scenarios.key("clinic")
+        item = scenarios.notice(sender, 1, sent=START)
+        world = World(tmp_path, seed=1, weather=Weather(latency=0.01))
+        a, b = (world.add(networks=[name], knows=[sender.public]) for name in "AB")
+        a.boot()
+        b.boot()
+        a.publish(item)
+        a.networks = b.networks = frozenset({"room"})
+        a.ear.put_nowait(Sighting(b.instance, PORT, (b.host,)))
+        await asyncio.sleep(apart)
+        b.ear.put_nowait(Sighting(a.instance, PORT, (a.host,)))
+        took = await world.until(lambda: b.holds([item]), most=60, step=0.1)
+        await world.end()
+        return took
+
+    took = run(meeting)
+    assert took is not None
+    assert took <= 2
 
 
 def test_a_revocation_overtakes_a_backlog_on_thin_links(tmp_path: Path) -> None:

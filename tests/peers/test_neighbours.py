@@ -64,6 +64,19 @@ def test_visitors_without_number_keep_nobody_out_and_leave_no_trace() -> None:
     assert made.take(relay_id(60), route(60)) is not None
 
 
+def test_one_that_came_is_chosen_once_it_is_found_here_too_and_there_is_room() -> None:
+    made = table(CHOSEN, visitors=VISITORS)
+    came, silent = made.get(relay_id(1001)), made.get(relay_id(3))
+    assert came is not None
+    assert silent is not None
+    assert not made.choose(came)
+    silent.failures = 1
+    assert made.choose(came)
+    assert made.get(silent.relay_id) is None
+    assert not made.choose(came)
+    assert made.take(relay_id(2001), route(2001, "inbound")) is not None
+
+
 def test_this_relay_is_not_its_own_neighbour() -> None:
     assert table().take(OWN, route(1)) is None
 
