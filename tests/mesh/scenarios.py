@@ -179,6 +179,45 @@ def _lies(relay: SimRelay, taken_back: set[bytes], over: set[bytes], lost: bytes
             yield f"{word}, which is over"
 
 
+async def gathering(folder: Path, *, seed: int) -> float | None:
+    """A few relays come, go, crash and speak; then all are in one room: virtual seconds until all hold everything."""
+    dice = random.Random(f"gathering {seed}")
+    senders = [key(f"clinic {number}") for number in range(2)]
+    known = [one.public for one in senders if dice.random() < 0.7]
+    weather = Weather(loss=dice.choice([0.0, 0.0, 0.05]), latency=dice.choice([0.002, 0.02, 0.1]))
+    world = World(folder, seed=seed, weather=weather)
+    for number in range(dice.randint(2, 6)):
+        world.add(networks=[dice.choice(["room", f"home {number}"])], knows=known)
+    world.spawn(world.announce())
+    for relay in world.relays[:1] + [one for one in world.relays[1:] if dice.random() < 0.8]:
+        relay.boot()
+    said: list[SignedItem] = []
+
+    def say() -> None:
+        said.append(notice(dice.choice(senders), len(said), sent=START + int(world.moment)))
+        dice.choice([one for one in world.relays if one.up]).publish(said[-1])
+
+    say()
+    for _ in range(dice.randint(0, 8)):
+        await asyncio.sleep(dice.choice([0, 0.05, 0.3, 1, 5, 12]))
+        relay, what = dice.choice(world.relays), dice.choice(["say", "say", "crash", "boot", "move"])
+        if what == "say":
+            say()
+        elif what == "crash" and sum(one.up for one in world.relays) > 1:
+            await relay.crash()
+        elif what == "boot" and not relay.up:
+            relay.boot()
+        elif what == "move":
+            world.move(relay, [dice.choice(["room", "another room"])])
+    for relay in world.relays:
+        if not relay.up:
+            relay.boot()
+        world.move(relay, ["room"])
+    took = await world.until(lambda: all(one.holds(said) for one in world.relays), most=60, step=0.05)
+    await world.end()
+    return took
+
+
 @dataclass(frozen=True, slots=True)
 class Reached:
     """What the scenario of G7 has shown: virtual seconds until so many of the relays had the revocation."""

@@ -53,6 +53,17 @@ def test_after_a_healing_all_honest_relays_hold_the_same_and_show_nothing_that_w
     assert not found.lies
 
 
+def test_those_who_come_together_hold_the_same_within_seconds_whatever_happened_before(tmp_path: Path) -> None:
+    late = {}
+    for seed in range(40):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        took = run(lambda folder=folder, seed=seed: scenarios.gathering(folder, seed=seed))  # type: ignore[misc]
+        if took is None or took > 10:
+            late[seed] = took
+    assert not late
+
+
 @pytest.mark.parametrize("apart", [0.0, 0.01, 0.04])
 def test_two_that_find_each_other_at_the_same_moment_exchange_at_once(tmp_path: Path, apart: float) -> None:
     async def meeting() -> float | None:
