@@ -35,8 +35,8 @@ from meshrelay.peers.discovery import SERVICE_TYPE, Heard, Sighting, call
 from meshrelay.peers.ladder import Way
 from meshrelay.peers.link import Identities
 from meshrelay.peers.sweep import Knock, Sweep, knock, sweep, targets
-from meshrelay.relay import RelayStatus
 from meshrelay.settings import PEERS_PORT
+from meshrelay.status import RelayStatus
 
 _LISTEN: Final = 2.5  # seconds for answers to a call by multicast
 _KNOCK: Final = 4.0  # seconds: the system needs three to find out that nobody has an address

@@ -54,8 +54,9 @@ from meshrelay.peers.server import MOST_CONNECTIONS, PeerServer
 from meshrelay.peers.side import OurSide
 from meshrelay.peers.spread import Spread
 from meshrelay.peers.sweep import sweep, targets
-from meshrelay.relay import MOST_KEPT_BACK, PeerStatus, Relay, RelayStatus
+from meshrelay.relay import MOST_KEPT_BACK, Relay
 from meshrelay.settings import DESK_PORT, PEERS_PORT, READER_PORT, Settings, save, split_address
+from meshrelay.status import PeerStatus, RelayStatus
 from meshrelay.store import Change, Store
 from meshrelay.web.desk import make_desk
 from meshrelay.web.reader import make_reader

@@ -160,65 +160,6 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class PeerStatus:
-    """What is known of one other relay; times in unix seconds, byte counts since start."""
-
-    uri: str
-    relay_id: bytes | None = None
-    name: str = ""
-    how: str = ""
-    connected: bool = False
-    last_contact: int | None = None
-    settled_at: int | None = None
-    bytes_sent: int = 0
-    bytes_received: int = 0
-    items_sent: int = 0
-    items_received: int = 0
-    refused: int = 0
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """How one way of finding other relays has done since the start; times in unix seconds.
-
-    `way` is one of those in :attr:`PeerStatus.how`. `found` counts relays, each once; `trouble` is why the last try
-    failed, empty when it did not.
-    """
-
-    way: str
-    on: bool = True
-    tries: int = 0
-    tried: int | None = None
-    found: int = 0
-    last_found: int | None = None
-    trouble: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RelayStatus:
-    """What a running relay says of itself."""
-
-    name: str
-    relay_id: bytes
-    started: int
-    now: int
-    bulletins: int = 0
-    unknown_bulletins: int = 0
-    bytes_stored: int = 0
-    last_exchange: int | None = None
-    peers: tuple[PeerStatus, ...] = ()
-    rungs: tuple[Rung, ...] = ()
-    reader_addresses: tuple[str, ...] = ()
-    peer_addresses: tuple[str, ...] = ()
-
-    @property
-    def in_touch(self) -> int:
-        """How many relays answered at their last exchange."""
-        return sum(peer.connected for peer in self.peers)
-
-
-@dataclass(frozen=True, slots=True)
 class _Turn:
     """A key while it is held, and the place in its stream of what it signs next."""
 

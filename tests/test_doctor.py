@@ -14,7 +14,7 @@ from meshrelay.peers.discovery import Heard
 from meshrelay.peers.ladder import Way
 from meshrelay.peers.link import open_identity
 from meshrelay.peers.sweep import Knock, Sweep
-from meshrelay.relay import PeerStatus, RelayStatus, Rung
+from meshrelay.status import PeerStatus, RelayStatus, Rung
 from meshrelay.words import PAGE_LANGUAGES, Words
 from meshrelay.words.diagnosis import CHECKS, COMMANDS, FOUND, TO_DO, check_name, found, to_do
 

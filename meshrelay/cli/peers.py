@@ -19,7 +19,8 @@ from meshrelay.peers.client import sync as exchange_with
 from meshrelay.peers.exchange import ExchangeReport
 from meshrelay.peers.link import open_identities
 from meshrelay.peers.side import OurSide
-from meshrelay.relay import PeerStatus, Relay, RelayStatus
+from meshrelay.relay import Relay
+from meshrelay.status import PeerStatus, RelayStatus
 from meshrelay.web.desk import plain
 from meshrelay.words import Words
 from meshrelay.words.times import stamp

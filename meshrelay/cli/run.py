@@ -21,7 +21,7 @@ from meshrelay.settings import split_address
 
 if TYPE_CHECKING:
     from meshrelay.node import Node
-    from meshrelay.relay import RelayStatus
+    from meshrelay.status import RelayStatus
 
 _LOOK_EVERY = 2.0
 """Seconds between two looks whether this computer's addresses, or the relays in touch, have changed."""

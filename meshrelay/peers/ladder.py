@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Final
 
 from meshrelay.errors import PeerFault, PeerUnreachable
-from meshrelay.relay import Rung
+from meshrelay.status import Rung
 
 _COUNTED: Final = 512  # relays of one way
 

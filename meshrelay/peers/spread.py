@@ -33,7 +33,7 @@ from meshrelay.peers.push import Push
 from meshrelay.peers.side import OurSide
 from meshrelay.peers.speaking import Dial, Speaking
 from meshrelay.peers.talk import Talk
-from meshrelay.relay import PeerStatus
+from meshrelay.status import PeerStatus
 from meshrelay.store import Change
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from meshrelay.errors import MeshrelayError, PeerUnreachable, Refusal
-from meshrelay.relay import RelayStatus
+from meshrelay.status import RelayStatus
 from meshrelay.web.security import HostRule, Refused, add_headers, add_routes, guard, read_body
 
 MAX_REQUEST: Final = 16 * 1024

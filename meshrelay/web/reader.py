@@ -20,8 +20,9 @@ from meshrelay.core.bulletin import Category, Severity, is_language
 from meshrelay.core.clock import Clock
 from meshrelay.core.trust import Author, Standing
 from meshrelay.errors import NotFound
-from meshrelay.relay import TAKEN_BACK, Lane, Listing, Query, Relay, RelayStatus, Shown
+from meshrelay.relay import TAKEN_BACK, Lane, Listing, Query, Relay, Shown
 from meshrelay.settings import Settings
+from meshrelay.status import RelayStatus
 from meshrelay.store import Change
 from meshrelay.web import api, carry, poster, report, screen
 from meshrelay.web.events import STREAMS, Streams, events

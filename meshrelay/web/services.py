@@ -12,8 +12,9 @@ from typing import ParamSpec, Protocol, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from meshrelay.core.clock import Clock
-from meshrelay.relay import Relay, RelayStatus
+from meshrelay.relay import Relay
 from meshrelay.settings import Settings
+from meshrelay.status import RelayStatus
 
 P = ParamSpec("P")
 T = TypeVar("T")

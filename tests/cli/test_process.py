@@ -19,7 +19,7 @@ import pytest
 
 from meshrelay.cli.process import Supervisor, ended_within, raise_descriptor_limit
 from meshrelay.cli.run import Touch
-from meshrelay.relay import PeerStatus, RelayStatus
+from meshrelay.status import PeerStatus, RelayStatus
 from tests.processes import Process, run
 
 

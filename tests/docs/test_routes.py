@@ -18,8 +18,9 @@ from meshrelay.peers.answers import Answers
 from meshrelay.peers.link import open_identity
 from meshrelay.peers.server import PeerServer
 from meshrelay.peers.side import OurSide
-from meshrelay.relay import Relay, RelayStatus
+from meshrelay.relay import Relay
 from meshrelay.settings import Settings
+from meshrelay.status import RelayStatus
 from meshrelay.store import Store
 from meshrelay.web.desk import make_desk
 from meshrelay.web.reader import make_reader

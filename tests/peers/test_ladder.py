@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from meshrelay.peers import ladder as ladder_module
 from meshrelay.peers.ladder import Ladder, Way
-from meshrelay.relay import Rung
+from meshrelay.status import Rung
 
 
 class Hands:

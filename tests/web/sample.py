@@ -20,8 +20,9 @@ from meshrelay.core.keys import SigningKey
 from meshrelay.core.trust import Anchor, How
 from meshrelay.keyring import Keyring
 from meshrelay.local import Local
-from meshrelay.relay import PeerStatus, Relay, RelayStatus, Rung
+from meshrelay.relay import Relay
 from meshrelay.settings import Settings
+from meshrelay.status import PeerStatus, RelayStatus, Rung
 from meshrelay.store import Store
 from meshrelay.web.reader import Reader, make_reader
 from meshrelay.web.security import SERVER_OPTIONS

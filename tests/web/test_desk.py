@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from meshrelay.errors import PeerFault, PeerUnreachable, Refusal
-from meshrelay.relay import PeerStatus, RelayStatus
+from meshrelay.status import PeerStatus, RelayStatus
 from meshrelay.web.desk import make_desk
 from tests.web.sample import NOW, Client, browsing
 

@@ -12,7 +12,7 @@ from meshrelay.core.admission import sign
 from meshrelay.core.bulletin import Area, CapReference, MsgType, Origin, OriginKind, Resource, Severity, Status
 from meshrelay.core.statements import Revocation
 from meshrelay.local import Waiting
-from meshrelay.relay import Rung
+from meshrelay.status import Rung
 from meshrelay.words import PAGE_LANGUAGES
 from tests.conftest import ROOT
 from tests.web.sample import HOUR, NOW, Author, Client, Place, browsing, fill, text
