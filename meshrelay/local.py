@@ -173,7 +173,7 @@ class Report:
 
 
 class Local:
-    """The database of private facts; safe to use from several threads."""
+    """The database of private facts; safe to use from several threads. What cannot be read raises StoreUnusable."""
 
     def __init__(self, connection: sqlite3.Connection, watcher: sqlite3.Connection) -> None:
         self._connection = connection
@@ -197,10 +197,7 @@ class Local:
                 undo.pop_all()
             return cls(connection, watcher)
         except sqlite3.DatabaseError as error:
-            raise StoreUnusable(
-                f"this relay's own notes, {path.name}, cannot be read: {error}",
-                hint="restore a backup, or move that file away: whom you know has to be entered anew then",
-            ) from error
+            raise _unreadable(error) from error
 
     def close(self) -> None:
         """Close the database."""
@@ -221,7 +218,10 @@ class Local:
     def version(self) -> tuple[int, int]:
         """Return a value that differs once anything here was written, by this process or another."""
         with self._lock:
-            return self._own_writes, self._watcher.execute("PRAGMA data_version").fetchone()[0]
+            try:
+                return self._own_writes, self._watcher.execute("PRAGMA data_version").fetchone()[0]
+            except sqlite3.DatabaseError as error:
+                raise _unreadable(error) from error
 
     # Whom this relay knows
 
@@ -461,7 +461,10 @@ class Local:
 
     def _read(self, sql: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
-            return self._connection.execute(sql, parameters).fetchall()
+            try:
+                return self._connection.execute(sql, parameters).fetchall()
+            except sqlite3.DatabaseError as error:
+                raise _unreadable(error) from error
 
     def _write(self, sql: str, parameters: tuple[object, ...]) -> int:
         """Write in a transaction of its own; raises StoreUnusable when the disk does not take it."""
@@ -479,6 +482,13 @@ class Local:
                 ) from error
             self._own_writes += 1
             return count
+
+
+def _unreadable(error: sqlite3.DatabaseError) -> StoreUnusable:
+    return StoreUnusable(
+        f"this relay's own notes, local.db, cannot be read: {error}",
+        hint="restore a backup, or move that file away: whom you know has to be entered anew then",
+    )
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -4,11 +4,13 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from meshrelay.core.trust import Anchor, How
+from meshrelay.errors import StoreUnusable
 from meshrelay.local import (
     FORGET_PEERS_AFTER,
     FORGET_REPORTS_AFTER,
@@ -46,6 +48,22 @@ def test_a_new_database_is_empty_and_its_owners_alone(local: Local, path: Path) 
     assert local.peers() == ()
     assert local.fact("time") is None
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_damaged_table_is_named_in_words_with_what_to_do(path: Path) -> None:
+    Local.open(path).close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'anchors'").fetchone()
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * 200)
+    with closing(Local.open(path)) as local:
+        assert local.peers() == ()
+        with pytest.raises(StoreUnusable, match=r"local\.db, cannot be read") as found:
+            local.anchors()
+    assert "restore a backup" in found.value.hint
 
 
 def test_everything_is_still_there_after_a_restart(local: Local, path: Path) -> None:
