@@ -21,7 +21,8 @@ from meshrelay.core.statements import Root
 from meshrelay.core.trust import Surroundings, TrustView
 from meshrelay.keyring import Keyring
 from meshrelay.local import Local
-from meshrelay.store import Held, Store
+from meshrelay.rows import Held
+from meshrelay.store import Store
 
 MOST_UNKNOWN_WORDS: Final = 1000
 """Further attestations of unknown keys about one bulletin are not counted."""

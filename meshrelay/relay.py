@@ -41,7 +41,8 @@ from meshrelay.errors import InvalidItem, NotFound, Reason, Refusal, StoreFull
 from meshrelay.keyring import Keyring, Signer
 from meshrelay.local import Hidden, Local, Planned
 from meshrelay.room import Room
-from meshrelay.store import Change, Held, Store
+from meshrelay.rows import Held
+from meshrelay.store import Change, Store
 
 FUTURE_LIMIT = 365 * 86400
 """Items of unknown authors dated further ahead than this are declined."""

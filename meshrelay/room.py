@@ -46,7 +46,8 @@ from meshrelay.core.quota import (
 )
 from meshrelay.core.trust import TrustView
 from meshrelay.errors import StoreFull, StoreUnusable
-from meshrelay.store import BYTES_AT_ONCE, LET_GO_AT_ONCE, ROWS_AT_ONCE, Store
+from meshrelay.rows import ROWS_AT_ONCE
+from meshrelay.store import BYTES_AT_ONCE, LET_GO_AT_ONCE, Store
 
 log = logging.getLogger(__name__)
 

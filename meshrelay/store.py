@@ -1,7 +1,8 @@
-"""Where signed items live: one SQLite file, and all SQL about items (that of the search by words is in fulltext.py).
+"""Where signed items live: one SQLite file, and all SQL that reads items out of it.
 
-Not here: what is valid (core.admission), what is believed (core.trust), what may stay when room runs out, the index
-that relays reconcile by (index.py), and this relay's private facts (local.py).
+What changes the tables is in tables.py, what one row is in rows.py, the file itself in database.py, the search by words
+in fulltext.py. Not here: what is valid (core.admission), what is believed (core.trust), what may stay when room runs
+out, the index that relays reconcile by (index.py), and this relay's private facts (local.py).
 
 Law: what :meth:`Store.put_many` returned is on the disk, and what comes out is what went in. A row whose bytes have
 changed since leaves the store instead, so that it counts as missing and is fetched again. Nothing of SQL shows in the
@@ -13,65 +14,56 @@ interface: cursors are opaque, and another engine may stand behind it. Source: d
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 import sqlite3
 import threading
-import zlib
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-import filelock
-import sqlite_utils
-
-from meshrelay import fulltext, migrations
-from meshrelay.core import order
+from meshrelay import database, fulltext, migrations, tables
 from meshrelay.core.admission import admit, reopen
-from meshrelay.core.bulletin import ACTS_FOR, MAX_LIVE, MsgType, Severity, Urgency
-from meshrelay.core.envelope import KEY_SIZE, Header, Kind, SignedItem
+from meshrelay.core.bulletin import ACTS_FOR
+from meshrelay.core.envelope import Header, SignedItem
 from meshrelay.core.quota import OPERATORS_LINK, Link, Placed, Share, Through, Way, cost
-from meshrelay.errors import InvalidItem, MeshrelayError, NotFound, StoreDamaged, StoreFull, StoreUnusable
+from meshrelay.errors import InvalidItem, NotFound, StoreFull, StoreUnusable
+from meshrelay.rows import (
+    AT,
+    COLUMNS,
+    ROWS_AT_ONCE,
+    SELECT,
+    Held,
+    Row,
+    chunks,
+    held_of,
+    is_id,
+    is_key,
+    is_whole,
+    marks,
+)
+from meshrelay.tables import REMEMBERED
 
-ROWS_AT_ONCE = 250
-"""Rows a transaction, so that no other writer and no reader of fresh data waits for long."""
 BYTES_AT_ONCE = 1 << 20
 """Envelope bytes a transaction: even a slow memory card takes these in 200 ms."""
 MAX_BYTES = 2 << 30
 """The largest store, unless its opener says otherwise."""
-REMEMBERED = 100_000
-"""A change cursor holds for this many arrivals and removals; whoever is further behind reloads."""
-BUSY_SECONDS = 10
-"""How long to wait for another process's transaction, which takes milliseconds."""
 
 LET_GO_AT_ONCE = 50
 """Rows a transaction when room has run out: even deleting takes some."""
 
 _WAL_PAGES = 4000
 _FEWEST_WAL_PAGES = 500
-_LET_GO = 100_000  # names of what does not come back; the oldest are forgotten first
 _VACUUM_PAGES = 2000
 _FRESH_TEXTS = 2000
 _FRESH_SIZE = 4096
 _CACHE_KIB = 16_000
-_FEW = 2_000  # rows that are cheaper to sort than a long index is to walk
-_ID_SIZE = 32
-_LAST_SECOND: Final = (1 << 40) - 1
 
 Order: TypeAlias = Literal["urgent", "newest"]
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A header, and when the item came here (unix seconds)."""
-
-    header: Header
-    received: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +130,9 @@ class Store:
         self._closed = False
         self._write_lock = threading.Lock()
         self._readers: deque[sqlite3.Connection] = deque()
-        with _named_errors():
+        with database.named_errors():
             self._writer = self._connect_writer()
-            self._watcher = self._connect()
+            self._watcher = database.connect(self._path)
         self._watch_lock = threading.Lock()
         self._fresh: dict[bytes, str] = {}
 
@@ -155,15 +147,13 @@ class Store:
         """
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600)
-        # Two processes may be the first to open it at the same moment.
-        with filelock.FileLock(path.with_name(path.name + ".lock"), mode=0o600), _named_errors():
-            _prepare(path)
+        database.prepare(path)
         return cls(path, max_bytes=max_bytes or min(MAX_BYTES, shutil.disk_usage(path).total // 10))
 
     @classmethod
     def rescue(cls, path: Path, *, max_bytes: int | None = None) -> Store:
         """Open a store in place of one that cannot be opened, with what is whole of it; see :meth:`rebuild`."""
-        aside = _set_aside(path)
+        aside = database.set_aside(path)
         store = cls.open(path, max_bytes=max_bytes)
         store._take_over(aside)
         return store
@@ -175,13 +165,13 @@ class Store:
         """
         with self._write_lock, self._watch_lock:
             self._check_open()
-            aside = _set_aside(self._path)
+            aside = database.set_aside(self._path)
             try:
-                with filelock.FileLock(self._path.with_name(self._path.name + ".lock"), mode=0o600), _named_errors():
-                    _prepare(self._path)
-                    writer, watcher = self._connect_writer(), self._connect()
+                database.prepare(self._path)
+                with database.named_errors():
+                    writer, watcher = self._connect_writer(), database.connect(self._path)
             except (StoreFull, StoreUnusable):
-                _move(aside, self._path)
+                database.move(aside, self._path)
                 raise
             for connection in (*self._readers, self._watcher, self._writer):
                 connection.close()
@@ -194,7 +184,7 @@ class Store:
         with self._reading() as db:
             (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
-            raise _damaged(str(found).replace("\n", " "))
+            raise database.damaged(str(found).replace("\n", " "))
         self.shares(())
         self.keys()
 
@@ -226,7 +216,7 @@ class Store:
         new: list[bytes] = []
         for batch in _batches(items):
             with self._writing() as db:
-                fresh = _put(db, batch, received=received, pooled=pooled, link=link)
+                fresh = tables.put(db, batch, received=received, pooled=pooled, link=link)
             new += [item.id for item in fresh]
             # Their text is at hand now and costs a decoding later.
             for item in fresh[: max(0, _FRESH_TEXTS - len(self._fresh))]:
@@ -237,24 +227,24 @@ class Store:
     def remove(self, ids: Iterable[bytes]) -> int:
         """Remove items and return how many were held; as on arrival, done means on the disk."""
         removed = 0
-        for batch in _chunks(ids):
+        for batch in chunks(ids):
             with self._writing() as db:
-                removed += _remove(db, batch)
+                removed += tables.remove(db, batch)
         return removed
 
     def get_many(self, ids: Iterable[bytes]) -> dict[bytes, bytes]:
         """Return the envelopes that are held, by id; damaged ones are removed instead."""
         found: dict[bytes, bytes] = {}
         damaged: list[int] = []
-        for batch in _chunks(ids):
+        for batch in chunks(ids):
             with self._reading() as db:
                 rows = db.execute(
                     "SELECT i.n, i.id, i.digest, e.data FROM items i LEFT JOIN envelopes e USING (n)"
-                    f" WHERE i.id IN ({_marks(batch)})",
+                    f" WHERE i.id IN ({marks(batch)})",
                     batch,
                 ).fetchall()
             for n, item, digest, data in rows:
-                if _is_whole(item, digest, data):
+                if is_whole(item, digest, data):
                     found[item] = data
                 else:
                     damaged.append(n)
@@ -264,11 +254,11 @@ class Store:
     def statements(self, authors: Collection[bytes]) -> tuple[bytes, ...]:
         """Return the envelopes of all that these keys say about keys (class 0)."""
         ids = list[bytes]()
-        for batch in _chunks(authors):
+        for batch in chunks(authors):
             with self._reading() as db:
                 rows = db.execute(
                     "SELECT i.id FROM authors a JOIN items i INDEXED BY items_author ON i.author = a.n"
-                    f" WHERE a.key IN ({_marks(batch)}) AND i.stream IS NULL AND i.key < x'01'",
+                    f" WHERE a.key IN ({marks(batch)}) AND i.stream IS NULL AND i.key < x'01'",
                     batch,
                 )
                 ids += [row[0] for row in rows]
@@ -286,10 +276,10 @@ class Store:
     def plain(self, authors: Collection[bytes]) -> frozenset[bytes]:
         """Return those of these keys that gave no number twice and speak for nobody but themselves."""
         found = set[bytes]()
-        for batch in _chunks(authors):
+        for batch in chunks(authors):
             with self._reading() as db:
                 rows = db.execute(
-                    f"SELECT key FROM authors a WHERE key IN ({_marks(batch)})"
+                    f"SELECT key FROM authors a WHERE key IN ({marks(batch)})"
                     " AND NOT EXISTS (SELECT 1 FROM forked WHERE author = a.n) AND NOT EXISTS"
                     " (SELECT 1 FROM items INDEXED BY items_org WHERE author = a.n AND org IS NOT NULL)",
                     batch,
@@ -319,14 +309,14 @@ class Store:
     def attestations(self, ids: Iterable[bytes], *, authors: Collection[bytes]) -> dict[bytes, list[bytes]]:
         """Return the envelopes of what these keys attest about bulletins, by the bulletin's id."""
         about: dict[bytes, list[bytes]] = {}
-        for batch in _chunks(ids):
+        for batch in chunks(ids):
             with self._reading() as db:
-                numbers = _author_numbers(db, authors)
+                numbers = tables.author_numbers(db, authors)
                 if not numbers:
                     return {}
                 rows = db.execute(
                     "SELECT targets, id FROM items INDEXED BY items_attests WHERE kind = 'attestation'"
-                    f" AND targets IN ({_marks(batch)}) AND author IN ({_marks(numbers)})",
+                    f" AND targets IN ({marks(batch)}) AND author IN ({marks(numbers)})",
                     (*batch, *numbers),
                 ).fetchall()
             datas = self.get_many({item for _, item in rows})
@@ -338,10 +328,10 @@ class Store:
     def attesting(self, item: bytes, *, but: Collection[bytes], most: int) -> int:
         """Return how many keys, these left out, attest anything about a bulletin; it counts no further than `most`."""
         with self._reading() as db:
-            numbers = _author_numbers(db, but)
+            numbers = tables.author_numbers(db, but)
             (count,) = db.execute(
                 "SELECT count(DISTINCT author) FROM (SELECT author FROM items INDEXED BY items_attests"
-                f" WHERE kind = 'attestation' AND targets = ? AND author NOT IN ({_marks(numbers)}) LIMIT ?)",
+                f" WHERE kind = 'attestation' AND targets = ? AND author NOT IN ({marks(numbers)}) LIMIT ?)",
                 (item, *numbers, most),
             ).fetchone()
         return int(count)
@@ -366,16 +356,16 @@ class Store:
     def headers(self, ids: Iterable[bytes]) -> dict[bytes, Held]:
         """Return the headers that are held, by id."""
         found: list[Held] = []
-        for batch in _chunks(ids):
-            found += self._held(f"WHERE i.id IN ({_marks(batch)})", batch)
+        for batch in chunks(ids):
+            found += self._held(f"WHERE i.id IN ({marks(batch)})", batch)
         return {one.header.id: one for one in found}
 
     def by_key(self, keys: Iterable[bytes]) -> dict[bytes, Header]:
         """Return the headers that are held, by reconciliation key."""
         found: list[Held] = []
-        for batch in _chunks(keys):
+        for batch in chunks(keys):
             # Two ids that share their first half would share a key: the first to come stands for it.
-            found += self._held(f"WHERE i.key IN ({_marks(batch)}) ORDER BY i.n DESC", batch)
+            found += self._held(f"WHERE i.key IN ({marks(batch)}) ORDER BY i.n DESC", batch)
         return {one.header.key: one.header for one in found}
 
     def find_prefix(self, prefix_hex: str, *, limit: int = 2) -> tuple[bytes, ...]:
@@ -397,9 +387,9 @@ class Store:
         """
         rest, arguments = "WHERE i.alias = ?", [alias, *authors, *not_authors, limit]
         if authors:
-            rest += f" AND a.key IN ({_marks(authors)})"
+            rest += f" AND a.key IN ({marks(authors)})"
         if not_authors:
-            rest += f" AND a.key NOT IN ({_marks(not_authors)})"
+            rest += f" AND a.key NOT IN ({marks(not_authors)})"
         return tuple(self._held(f"{rest} ORDER BY i.n LIMIT ?", arguments))
 
     def authors(self) -> frozenset[bytes]:
@@ -416,9 +406,9 @@ class Store:
         """
         found: dict[bytes, Held] = {}
         with self._reading() as db:
-            numbers = _author_numbers(db, colleagues)
-        for batch in _chunks(ids):
-            for one in self._held(_acting(batch, numbers), (*batch, *numbers, *numbers)):
+            numbers = tables.author_numbers(db, colleagues)
+        for batch in chunks(ids):
+            for one in self._held(tables.acting(batch, numbers), (*batch, *numbers, *numbers)):
                 found[one.header.id] = one
         return tuple(sorted(found.values(), key=lambda one: (one.header.sent, one.header.id)))
 
@@ -443,7 +433,7 @@ class Store:
             found = db.execute(
                 "WITH wanted AS (SELECT n FROM authors WHERE key = ?)"
                 " SELECT seq FROM items INDEXED BY items_author WHERE author = (SELECT n FROM wanted) AND stream = ?2"
-                f" AND seq IN ({_marks(numbers)})"
+                f" AND seq IN ({marks(numbers)})"
                 " UNION SELECT seq FROM gone WHERE author = (SELECT n FROM wanted) AND stream = ?2",
                 (author, stream, *numbers),
             )
@@ -501,10 +491,10 @@ class Store:
             where.append(f"(i.{column}, i.n) {seek} (?, ?)")
             arguments += _read_place(after, order)
         if acted_on:
-            where.append(_ACTED_ON)
+            where.append(tables.ACTED_ON)
         for condition, value in (
             ("i.expires > ?", live_at),
-            (f"(i.expires <= ? OR {_ACTED_ON})", ended_at),
+            (f"(i.expires <= ? OR {tables.ACTED_ON})", ended_at),
             ("i.received >= ?", since),
         ):
             if value is not None:
@@ -515,25 +505,25 @@ class Store:
         with self._reading() as db:
             index = f"items_{'pressing' if order == 'urgent' else 'newest'}"
             if authors is not None:
-                numbers = _author_numbers(db, authors)
-                where.append(f"i.author IN ({_marks(numbers)})")
+                numbers = tables.author_numbers(db, authors)
+                where.append(f"i.author IN ({marks(numbers)})")
                 arguments += numbers
-                if _are_few(db, numbers):
+                if tables.are_few(db, numbers):
                     index = "items_author"
             if not_authors:
-                numbers = _author_numbers(db, not_authors)
-                where.append(f"i.author NOT IN ({_marks(numbers)})")
+                numbers = tables.author_numbers(db, not_authors)
+                where.append(f"i.author NOT IN ({marks(numbers)})")
                 arguments += numbers
             direction = "ASC" if order == "urgent" else "DESC"
             rows = db.execute(
-                f"SELECT {_COLUMNS} FROM items i INDEXED BY {index} LEFT JOIN authors a ON a.n = i.author"
+                f"SELECT {COLUMNS} FROM items i INDEXED BY {index} LEFT JOIN authors a ON a.n = i.author"
                 f" WHERE {' AND '.join(where)} ORDER BY i.{column} {direction}, i.n {direction} LIMIT ?",
                 (*arguments, limit + 1),
             ).fetchall()
         checked = self._checked(rows[:limit])
         sound = [(one, row) for one, row in zip(checked, rows, strict=False) if one is not None]
         more = len(rows) > limit and sound
-        following = _place(order, sound[-1][1][_AT[column]], sound[-1][1][0]) if more else None
+        following = _place(order, sound[-1][1][AT[column]], sound[-1][1][0]) if more else None
         return Page(tuple(one for one, _ in sound), following)
 
     def usage(self) -> Usage:
@@ -568,34 +558,36 @@ class Store:
         found = dict[bytes, Share]()
         with self._reading() as db:
             pages, free = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count"))
-            total = _share(*db.execute("SELECT items, bytes FROM state").fetchone())
-            for batch in _chunks(keys):
-                rows = db.execute(f"SELECT key, items, bytes FROM authors WHERE key IN ({_marks(batch)})", batch)
-                found |= {key: _share(items, size) for key, items, size in rows}
+            total = tables.share(*db.execute("SELECT items, bytes FROM state").fetchone())
+            for batch in chunks(keys):
+                rows = db.execute(f"SELECT key, items, bytes FROM authors WHERE key IN ({marks(batch)})", batch)
+                found |= {key: tables.share(items, size) for key, items, size in rows}
         return Shares((pages - free) * migrations.PAGE_SIZE, pages * migrations.PAGE_SIZE, total, found)
 
     def pool(self) -> Share:
         """Return how much is in the pool."""
         with self._reading() as db:
-            return _share(*db.execute("SELECT ifnull(sum(items), 0), ifnull(sum(bytes), 0) FROM links").fetchone())
+            return tables.share(
+                *db.execute("SELECT ifnull(sum(items), 0), ifnull(sum(bytes), 0) FROM links").fetchone()
+            )
 
     def links(self) -> dict[int, Through]:
         """Return what of the pool came by each link."""
         with self._reading() as db:
             rows = db.execute("SELECT n, way, items, bytes FROM links").fetchall()
-        return {n: Through(_WAYS.get(way, Way.CALLED), _share(items, size)) for n, way, items, size in rows}
+        return {n: Through(_WAYS.get(way, Way.CALLED), tables.share(items, size)) for n, way, items, size in rows}
 
     def parts(self, authors: Collection[bytes]) -> dict[tuple[int, bytes], Share]:
         """Return what of the pool these keys hold, by link and key."""
         found = dict[tuple[int, bytes], Share]()
-        for batch in _chunks(authors):
+        for batch in chunks(authors):
             with self._reading() as db:
                 rows = db.execute(
                     "SELECT p.link, a.key, p.items, p.bytes FROM authors a JOIN parts p ON p.author = a.n"
-                    f" WHERE a.key IN ({_marks(batch)})",
+                    f" WHERE a.key IN ({marks(batch)})",
                     batch,
                 )
-                found |= {(link, key): _share(items, size) for link, key, items, size in rows}
+                found |= {(link, key): tables.share(items, size) for link, key, items, size in rows}
         return found
 
     def heaviest(self, link: int, *, limit: int, together: int) -> tuple[bytes, ...]:
@@ -614,7 +606,7 @@ class Store:
                 if len(found) >= limit and sum_of_costs >= together:
                     break
                 found.append(key)
-                sum_of_costs += _share(items, size).cost
+                sum_of_costs += tables.share(items, size).cost
         return tuple(found)
 
     def expendable(
@@ -624,11 +616,11 @@ class Store:
 
         As many as it takes to hold so much `together`, by core.quota.cost: of what came by `links`, if any are given.
         """
-        rows = list[_Row]()
+        rows = list[Row]()
         sum_of_costs = 0
         with self._reading() as db:
             for row in db.execute(
-                f"SELECT {_COLUMNS}, i.link FROM items i LEFT JOIN authors a ON a.n = i.author"
+                f"SELECT {COLUMNS}, i.link FROM items i LEFT JOIN authors a ON a.n = i.author"
                 " WHERE i.author = (SELECT n FROM authors WHERE key = ?) AND (i.link IS NOT NULL) = ?"
                 " ORDER BY i.key < x'01', ifnull(i.msg_type IN ('Update', 'Cancel'), 0), ifnull(i.expires > ?, 1),"
                 " i.pressing DESC, i.id",
@@ -637,8 +629,8 @@ class Store:
                 if sum_of_costs >= together:
                     break
                 rows.append(row)
-                if isinstance(row[_AT["size"]], int) and (not links or row[-1] in links):
-                    sum_of_costs += cost(row[_AT["size"]])
+                if isinstance(row[AT["size"]], int) and (not links or row[-1] in links):
+                    sum_of_costs += cost(row[AT["size"]])
         held = self._checked([row[:-1] for row in rows])
         return tuple(Placed(one.header, row[-1]) for one, row in zip(held, rows, strict=True) if one is not None)
 
@@ -666,7 +658,7 @@ class Store:
             ).fetchall()
         left = limit
         with self._writing() as db:
-            _open_link(db, OPERATORS_LINK)
+            tables.open_link(db, OPERATORS_LINK)
             for n, key in outside:
                 if key in known or left <= 0:
                     continue
@@ -674,30 +666,30 @@ class Store:
                 come = list(islice((row[0] for row in rows if row[1] not in lasting), left))
                 left -= len(come)
                 db.executemany("UPDATE items SET link = ? WHERE n = ?", [(OPERATORS_LINK.number, one) for one in come])
-            for batch in _chunks(known):
-                numbers = _author_numbers(db, batch)
-                left -= _take_out_of_pool(
+            for batch in chunks(known):
+                numbers = tables.author_numbers(db, batch)
+                left -= tables.take_out_of_pool(
                     db,
                     "parts p JOIN items i ON i.author = p.author AND i.link = p.link"
-                    f" WHERE p.author IN ({_marks(numbers)})",
+                    f" WHERE p.author IN ({marks(numbers)})",
                     numbers,
                     limit=left,
                 )
-            for batch in _chunks(lasting):
-                left -= _take_out_of_pool(
-                    db, f"items i WHERE i.id IN ({_marks(batch)}) AND i.link IS NOT NULL", batch, limit=left
+            for batch in chunks(lasting):
+                left -= tables.take_out_of_pool(
+                    db, f"items i WHERE i.id IN ({marks(batch)}) AND i.link IS NOT NULL", batch, limit=left
                 )
             db.execute("DELETE FROM links WHERE items <= 0")
         return left <= 0
 
     def move(self, ids: Collection[bytes], *, pooled: bool) -> None:
         """Give items their place in the pool, by the operator's link, or outside of it."""
-        for batch in _chunks(ids):
+        for batch in chunks(ids):
             with self._writing() as db:
                 if pooled:
-                    _open_link(db, OPERATORS_LINK)
+                    tables.open_link(db, OPERATORS_LINK)
                 db.execute(
-                    f"UPDATE items SET link = ? WHERE id IN ({_marks(batch)}) AND (link IS NULL) = ?",
+                    f"UPDATE items SET link = ? WHERE id IN ({marks(batch)}) AND (link IS NULL) = ?",
                     (OPERATORS_LINK.number if pooled else None, *batch, pooled),
                 )
 
@@ -730,17 +722,17 @@ class Store:
         What is attested about something that is gone for good does not come back: see :meth:`went`.
         """
         removed = 0
-        for batch in _chunks(ids):
+        for batch in chunks(ids):
             with self._writing() as db:
                 about = db.execute(
                     "SELECT i.id, a.key, i.sent FROM targets t JOIN items i ON i.n = t.item JOIN authors a ON"
-                    f" a.n = i.author WHERE t.token IN ({_marks(batch)}) AND i.kind = 'attestation' LIMIT ?",
+                    f" a.n = i.author WHERE t.token IN ({marks(batch)}) AND i.kind = 'attestation' LIMIT ?",
                     (*batch, most),
                 ).fetchall()
-                removed += _remove(db, batch)
-                for more in _chunks([item for item, _, _ in about]):
-                    removed += _remove(db, more)
-                _decline(db, {(author, item): sent + ACTS_FOR for item, author, sent in about})
+                removed += tables.remove(db, batch)
+                for more in chunks([item for item, _, _ in about]):
+                    removed += tables.remove(db, more)
+                tables.decline(db, {(author, item): sent + ACTS_FOR for item, author, sent in about})
         return removed
 
     def let_go(self, headers: Sequence[Header]) -> int:
@@ -751,7 +743,7 @@ class Store:
         removed = 0
         for at in range(0, len(headers), LET_GO_AT_ONCE):
             with self._writing() as db:
-                removed += _let_go(db, headers[at : at + LET_GO_AT_ONCE])
+                removed += tables.let_go(db, headers[at : at + LET_GO_AT_ONCE])
         return removed
 
     def went(self, headers: Collection[Header], *, now: int) -> frozenset[bytes]:
@@ -770,7 +762,7 @@ class Store:
 
     def shrink(self) -> None:
         """Write the log into the file and give unused pages back to the disk, as far as readers let it."""
-        with self._write_lock, _named_errors():
+        with self._write_lock, database.named_errors():
             self._check_open()
             self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             self._writer.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()
@@ -781,10 +773,10 @@ class Store:
     def keys(self) -> tuple[bytes, str]:
         """Return all reconciliation keys, sorted, in one buffer, and the change cursor they stand for."""
         with self._reading() as db:
-            epoch, sequence = _state(db)
+            epoch, sequence = tables.state(db)
             keys = [row[0] for row in db.execute("SELECT key FROM items ORDER BY key")]
-        if not all(map(_is_key, keys)):  # of damaged rows, which scrubbing will meet
-            keys = list(filter(_is_key, keys))
+        if not all(map(is_key, keys)):  # of damaged rows, which scrubbing will meet
+            keys = list(filter(is_key, keys))
         return b"".join(keys), _cursor(epoch, sequence)
 
     def changes(self, cursor: str, *, limit: int = 10_000) -> Changes:
@@ -793,7 +785,7 @@ class Store:
         An item that came and went in between shows as removed alone. Cursors outlive restarts.
         """
         with self._reading() as db:
-            epoch, sequence = _state(db)
+            epoch, sequence = tables.state(db)
             since = _read_cursor(cursor, epoch)
             if since is None or not sequence - REMEMBERED <= since <= sequence:
                 return Changes((), _cursor(epoch, sequence), reset=True)
@@ -803,12 +795,12 @@ class Store:
                 (since, limit),
             ).fetchall()
         reached = rows[-1][0] if len(rows) == limit else sequence
-        changes = tuple(Change(key, item, bool(gone)) for _, key, item, gone in rows if _is_key(key) and _is_id(item))
+        changes = tuple(Change(key, item, bool(gone)) for _, key, item, gone in rows if is_key(key) and is_id(item))
         return Changes(changes, _cursor(epoch, reached), reset=False)
 
     def data_version(self) -> int:
         """Return a number that differs from the last one when anything was written, by this process or another."""
-        with self._watch_lock, _named_errors():
+        with self._watch_lock, database.named_errors():
             return int(self._watcher.execute("PRAGMA data_version").fetchone()[0])
 
     # Search
@@ -840,8 +832,8 @@ class Store:
         done = 0
         while done < limit:
             with self._reading() as db:
-                indexed = _indexed(db)
-                _, sequence = _state(db)
+                indexed = tables.indexed(db)
+                _, sequence = tables.state(db)
                 rows = db.execute(
                     "SELECT n, id FROM items WHERE n > ? AND kind = 'bulletin' ORDER BY n LIMIT ?",
                     (indexed, min(limit - done, ROWS_AT_ONCE)),
@@ -851,7 +843,7 @@ class Store:
                 break
             texts = self._texts(rows)
             with self._writing() as db:
-                if _indexed(db) != indexed:
+                if tables.indexed(db) != indexed:
                     continue  # another process did these
                 fulltext.index(db, texts, reached=rows[-1][0] if rows else sequence)
             done += len(rows)
@@ -866,7 +858,7 @@ class Store:
         """
         since = 0 if after is None else int(after, 16)
         with self._reading() as db:
-            rows = db.execute(f"{_SELECT} WHERE i.n > ? ORDER BY i.n LIMIT ?", (since, limit)).fetchall()
+            rows = db.execute(f"{SELECT} WHERE i.n > ? ORDER BY i.n LIMIT ?", (since, limit)).fetchall()
         sound = {row[0]: one.header for row, one in zip(rows, self._checked(rows), strict=True) if one is not None}
         by_id = self.headers(header.id for header in sound.values())
         by_key = self.by_key(header.key for header in sound.values())
@@ -876,7 +868,7 @@ class Store:
         if len(rows) == limit:
             return f"{rows[-1][0]:x}"
         with suppress(StoreFull, StoreUnusable), self._writing() as db:
-            _recount(db)
+            tables.recount(db)
         return None
 
     def copy_to(self, path: Path) -> None:
@@ -887,7 +879,11 @@ class Store:
         if path.exists():
             raise FileExistsError(path)
         path.touch(mode=0o600)
-        with _named_errors(), closing(self._connect()) as db, closing(sqlite3.connect(path)) as copy:
+        with (
+            database.named_errors(),
+            closing(database.connect(self._path)) as db,
+            closing(sqlite3.connect(path)) as copy,
+        ):
             db.execute("VACUUM INTO ?", (str(path),))
             with copy:
                 copy.execute("UPDATE state SET epoch = randomblob(8)")
@@ -896,13 +892,8 @@ class Store:
 
     # Beneath
 
-    def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        db.text_factory = _text
-        return db
-
     def _connect_writer(self) -> sqlite3.Connection:
-        db = self._connect()
+        db = database.connect(self._path)
         db.execute("PRAGMA synchronous = FULL")
         # What a statement may have to undo goes to files elsewhere on the disk otherwise, ten times what it stores.
         db.execute("PRAGMA temp_store = MEMORY")
@@ -915,7 +906,7 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._write_lock, _named_errors():
+        with self._write_lock, database.named_errors():
             self._check_open()
             self._writer.execute("BEGIN IMMEDIATE")
             try:
@@ -933,7 +924,7 @@ class Store:
         try:
             db = readers.pop()
         except IndexError:
-            db = self._connect()
+            db = database.connect(self._path)
             db.execute("PRAGMA query_only = ON")
         try:
             yield db
@@ -945,7 +936,7 @@ class Store:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with _named_errors(), self._pooled() as db:
+        with database.named_errors(), self._pooled() as db:
             db.execute("BEGIN")
             try:
                 yield db
@@ -965,7 +956,7 @@ class Store:
 
     def _take_over(self, aside: Path) -> None:
         whole = True
-        for part in _salvaged(aside):
+        for part in database.salvaged(aside):
             if part is None:
                 whole = False
                 continue
@@ -981,7 +972,7 @@ class Store:
             with suppress(StoreFull):
                 self.put_many(items, received=received)
         if whole:
-            for one in _beside(aside):
+            for one in database.beside(aside):
                 one.unlink(missing_ok=True)
 
     def _check_open(self) -> None:
@@ -990,12 +981,12 @@ class Store:
 
     def _held(self, rest: str, arguments: Sequence[object]) -> list[Held]:
         with self._reading() as db:
-            rows = db.execute(f"{_SELECT} {rest}", arguments).fetchall()
+            rows = db.execute(f"{SELECT} {rest}", arguments).fetchall()
         return [one for one in self._checked(rows) if one is not None]
 
-    def _checked(self, rows: Sequence[_Row]) -> list[Held | None]:
+    def _checked(self, rows: Sequence[Row]) -> list[Held | None]:
         """Return the rows as values, None for those that are not what went in; the latter leave the store."""
-        held = [_held_of(row) for row in rows]
+        held = [held_of(row) for row in rows]
         damaged = [row[0] for row, one in zip(rows, held, strict=True) if one is None]
         self._heal(damaged)
         return held
@@ -1004,421 +995,15 @@ class Store:
         if numbers:
             # Reading goes on when damage cannot be cleared away now (the disk is full); it is met again.
             with suppress(StoreFull, StoreUnusable), self._writing() as db:
-                _clear_away(db, numbers)
+                tables.clear_away(db, numbers)
 
 
-def _beside(path: Path) -> tuple[Path, ...]:
-    return tuple(path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm"))
-
-
-def _set_aside(path: Path) -> Path:
-    aside = path.with_name(path.name + ".damaged")
-    _move(path, aside)
-    return aside
-
-
-def _move(path: Path, to: Path) -> None:
-    for old, new in zip(_beside(path), _beside(to), strict=True):
-        new.unlink(missing_ok=True)
-        with suppress(FileNotFoundError):
-            old.rename(new)
-
-
-def _salvaged(path: Path) -> Iterator[list[tuple[bytes, object]] | None]:
-    """Yield what can still be read of a damaged file: envelopes, and when they came; None for what cannot."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.text_factory = _text
-        reached, step = -1, 1
-        while step < 1 << 62:
-            try:
-                rows = db.execute(
-                    "SELECT e.n, e.data, i.received FROM envelopes e LEFT JOIN items i USING (n)"
-                    " WHERE e.n > ? ORDER BY e.n LIMIT 100",
-                    (reached,),
-                ).fetchall()
-            except (sqlite3.DatabaseError, UnicodeDecodeError):
-                # One by one across the hole, then in longer and longer leaps.
-                yield None
-                for n in range(reached + 1, reached + 101 if step == 1 else reached + 1):
-                    with suppress(sqlite3.DatabaseError, UnicodeDecodeError):
-                        found = db.execute("SELECT data FROM envelopes WHERE n = ?", (n,)).fetchone()
-                        if found and isinstance(found[0], bytes):
-                            yield [(found[0], None)]
-                reached, step = reached + (100 if step == 1 else step), step * 2
-                continue
-            if not rows:
-                return
-            yield [(data, came) for _, data, came in rows if isinstance(data, bytes)]
-            reached, step = rows[-1][0], 1
-
-
-def _prepare(path: Path) -> None:
-    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as db:
-        if path.stat().st_size == 0:
-            # In this order: once there is a first page, in WAL or not, neither can be changed.
-            db.execute(f"PRAGMA page_size = {migrations.PAGE_SIZE}")
-            db.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        migrations.bring_up(sqlite_utils.Database(db, execute_plugins=False))
-
-
-# Rows
-
-_Row: TypeAlias = tuple[Any, ...]
-
-_NAMES = (
-    *("n", "id", "key", "author", "kind", "sent", "expires", "size", "stream", "seq", "org", "msg_type", "drill"),
-    *("urgency", "severity", "alias", "targets", "pressing", "received", "digest", "checksum"),
-)
-_AT = {name: place for place, name in enumerate(_NAMES)}
-_COLUMNS = ", ".join("a.key" if name == "author" else f"i.{name}" for name in _NAMES)
-_SELECT = f"SELECT {_COLUMNS} FROM items i LEFT JOIN authors a ON a.n = i.author"
-_INSERT = f"INSERT INTO items ({', '.join(_NAMES)}, link) VALUES ({', '.join('?' * len(_NAMES))}, ?)"
-# What acts on the items of `held`. By author, for anybody can name an item as often as keys can be made.
-_BY_THE_SAME = """JOIN targets t ON t.token IN (held.id, held.alias) AND t.author = held.author
-        JOIN items act ON act.n = t.item WHERE act.msg_type IS NOT NULL"""
-_BY_COLLEAGUES = """JOIN targets t ON t.token IN (held.id, held.alias) AND t.author IN ({colleagues})
-        JOIN items act ON act.n = t.item WHERE act.msg_type IS NOT NULL AND act.org = held.org"""
-_ACTED_ON = "i.n IN (SELECT n FROM ended)"
-# Of these rows, those that a held item acts on directly; authors as in acting_on.
-_NOW_ENDED = """INSERT OR IGNORE INTO ended (n)
-    SELECT held.n FROM items held JOIN targets t ON t.token = held.id JOIN items act ON act.n = t.item
-    WHERE held.n IN ({marks}) AND act.msg_type IS NOT NULL AND (act.author = held.author OR act.org = held.org)
-    UNION
-    SELECT held.n FROM items held JOIN targets t ON t.token = held.alias JOIN items act ON act.n = t.item
-    WHERE held.n IN ({marks}) AND act.msg_type IS NOT NULL AND (act.author = held.author OR act.org = held.org)"""
-# What one act ends of what is held. One by one: an item that many strangers name costs them alone.
-_ENDS = """INSERT OR IGNORE INTO ended (n)
-    SELECT held.n FROM items held JOIN items act ON act.n = ?1
-    WHERE held.{name} = ?2 AND act.msg_type IS NOT NULL AND (act.author = held.author OR act.org = held.org)"""
-# Numbers of streams that one of these rows shares with another.
-_FORKS = """INSERT OR IGNORE INTO forked (author, stream, seq)
-    SELECT i.author, i.stream, i.seq FROM items i JOIN items other INDEXED BY items_author
-    ON other.author = i.author AND other.stream = i.stream AND other.seq = i.seq AND other.n <> i.n
-    WHERE i.n IN ({marks}) AND i.seq IS NOT NULL"""
-_ENDED_BY = """SELECT held.n FROM items held JOIN ended USING (n)
-    WHERE held.{name} = ?1 AND (held.author = ?2 OR held.org IS NOT NULL)"""
 _WEIGHT = "max(p.items * 262144, p.bytes * 10)"
 
-_KINDS: dict[str | None, Kind] = {kind.value: kind for kind in Kind}
 _WAYS: dict[str | None, Way] = {way.value: way for way in Way}
-_MSG_TYPES: dict[str | None, MsgType | None] = {None: None, **{one.value: one for one in MsgType}}
-_URGENCIES: dict[str | None, Urgency | None] = {None: None, **{one.value: one for one in Urgency}}
-_SEVERITIES: dict[str | None, Severity | None] = {None: None, **{one.value: one for one in Severity}}
-
-
-def _acting(ids: Sequence[bytes], colleagues: Sequence[int]) -> str:
-    """Return the condition for what acts on these items and on what acts on them; its arguments: ids, keys, keys."""
-    ways = [_BY_THE_SAME, *([_BY_COLLEAGUES.format(colleagues=_marks(colleagues))] if colleagues else [])]
-    acts = " UNION ".join([f"SELECT act.n FROM reach JOIN items held USING (n) {way}" for way in ways])
-    reach = f"SELECT n FROM items WHERE id IN ({_marks(ids)}) UNION {acts}"
-    return f"WHERE i.n IN (WITH RECURSIVE reach (n) AS ({reach}) {acts})"
-
-
-def _row_of(item: SignedItem, *, received: int) -> _Row:
-    """Return the columns from `id` on, the author's key still in full."""
-    header = item.header
-    values = (
-        header.id,
-        header.key,
-        header.author,
-        header.kind.value,
-        header.sent,
-        header.expires,
-        header.size,
-        header.stream,
-        header.seq,
-        header.org,
-        header.msg_type and header.msg_type.value,
-        int(header.drill),
-        header.urgency and header.urgency.value,
-        header.severity and header.severity.value,
-        header.alias,
-        b"".join(header.targets),
-        order.rank(header) << 40 | _LAST_SECOND - header.sent,
-        received,
-        _digest(header.id, item.data),
-    )
-    return (*values, _checksum(values))
-
-
-def _checksum(values: _Row) -> int:
-    return zlib.crc32(repr(values).encode())
-
-
-def _held_of(row: _Row) -> Held | None:
-    """Return the value of a row, None when it is not what :func:`_row_of` made."""
-    *values, checksum = row[1:]
-    if _checksum(tuple(values)) != checksum:
-        return None
-    (item, key, author, kind, sent, expires, size, stream, seq, org) = values[:10]
-    (msg_type, drill, urgency, severity, alias, targets, _, received, _) = values[10:]
-    header = Header(
-        id=item,
-        author=author,
-        kind=_KINDS[kind],
-        item_class=key[0],
-        sent=sent,
-        size=size,
-        expires=expires,
-        stream=stream,
-        seq=seq,
-        org=org,
-        msg_type=_MSG_TYPES[msg_type],
-        drill=bool(drill),
-        urgency=_URGENCIES[urgency],
-        severity=_SEVERITIES[severity],
-        alias=alias,
-        targets=tuple([targets[at : at + _ID_SIZE] for at in range(0, len(targets), _ID_SIZE)]),
-    )
-    return Held(header, received)
-
-
-def _put(
-    db: sqlite3.Connection, items: Sequence[SignedItem], *, received: int, pooled: Collection[bytes], link: Link
-) -> list[SignedItem]:
-    marks = _marks(items)
-    seen = {row[0] for row in db.execute(f"SELECT id FROM items WHERE id IN ({marks})", [item.id for item in items])}
-    fresh: list[SignedItem] = []
-    for item in items:
-        if item.id not in seen:
-            seen.add(item.id)
-            fresh.append(item)
-    if not fresh:
-        return []
-    authors = _numbered_authors(db, {item.author for item in fresh})
-    _, sequence = _state(db)
-    numbered = list(enumerate(fresh, start=sequence + 1))
-    if any(item.id in pooled for item in fresh):
-        _open_link(db, link)
-    rows = [(n, _row_of(item, received=received)) for n, item in numbered]
-    db.executemany(
-        _INSERT,
-        [(n, row[0], row[1], authors[row[2]], *row[3:], link.number if row[0] in pooled else None) for n, row in rows],
-    )
-    db.executemany("INSERT INTO envelopes (n, data) VALUES (?, ?)", [(n, item.data) for n, item in numbered])
-    db.execute(_FORKS.format(marks=_marks(numbered)), [n for n, _ in numbered])
-    db.executemany(
-        "INSERT OR IGNORE INTO targets (token, item, author) VALUES (?, ?, ?)",
-        [(token, n, authors[item.author]) for n, item in numbered for token in item.header.targets],
-    )
-    numbers = [n for n, _ in numbered]
-    _mark_ended(db, numbers)
-    pairs = [(n, token) for n, item in numbered for token in item.header.targets]
-    for name in ("id", "alias"):
-        db.executemany(_ENDS.format(name=name), pairs)
-    db.execute("UPDATE state SET sequence = ?", (numbered[-1][0],))
-    return fresh
-
-
-def _rows_named(db: sqlite3.Connection, tokens: Sequence[bytes]) -> list[int]:
-    """Return the rows that these tokens name, by id or by alias."""
-    found: list[int] = []
-    for batch in _chunks(tokens):
-        for column in ("id", "alias"):
-            found += [row[0] for row in db.execute(f"SELECT n FROM items WHERE {column} IN ({_marks(batch)})", batch)]
-    return found
-
-
-def _mark_ended(db: sqlite3.Connection, numbers: Sequence[int]) -> None:
-    for at in range(0, len(numbers), ROWS_AT_ONCE):
-        batch = numbers[at : at + ROWS_AT_ONCE]
-        db.execute(f"DELETE FROM ended WHERE n IN ({_marks(batch)})", batch)
-        db.execute(_NOW_ENDED.format(marks=_marks(batch)), (*batch, *batch))
-
-
-def _let_go(db: sqlite3.Connection, headers: Sequence[Header]) -> int:
-    gone = {header.id: header for header in headers}
-    names: dict[tuple[bytes, bytes], int] = {}
-    acts = [header for header in headers if header.msg_type in (MsgType.UPDATE, MsgType.CANCEL)]
-    while acts:
-        act = acts.pop()
-        names |= {(act.author, token): act.sent + ACTS_FOR for token in act.targets}
-        for n in _rows_named(db, act.targets):
-            held = _held_of(db.execute(f"{_SELECT} WHERE i.n = ?", (n,)).fetchone())
-            if held is None or held.header.author != act.author or held.header.id in gone:
-                continue
-            gone[held.header.id] = held.header
-            if held.header.msg_type is not MsgType.ALERT:
-                acts.append(held.header)
-    removed = 0
-    for batch in _chunks(gone):
-        removed += _remove(db, batch)
-    _decline(db, names)
-    return removed
-
-
-def _decline(db: sqlite3.Connection, names: Mapping[tuple[bytes, bytes], int]) -> None:
-    """Note, by author and id or alias, what does not come back until then."""
-    db.executemany(
-        "INSERT INTO let_go (author, token, until) VALUES (?, ?, ?)"
-        " ON CONFLICT (author, token) DO UPDATE SET until = max(until, excluded.until)",
-        [(*name, until) for name, until in names.items()],
-    )
-    if names:
-        db.execute(f"DELETE FROM let_go WHERE rowid <= (SELECT max(rowid) FROM let_go) - {_LET_GO}")
-
-
-def _open_link(db: sqlite3.Connection, link: Link) -> None:
-    db.execute("INSERT OR IGNORE INTO links (n, way) VALUES (?, ?)", (link.number, link.way.value))
-
-
-def _take_out_of_pool(db: sqlite3.Connection, which: str, arguments: Sequence[object], *, limit: int) -> int:
-    rows = db.execute(f"SELECT i.n FROM {which} LIMIT ?", (*arguments, max(0, limit))).fetchall()
-    db.executemany("UPDATE items SET link = NULL WHERE n = ?", rows)
-    return len(rows)
-
-
-def _recount(db: sqlite3.Connection) -> None:
-    """Count anew what each key holds: damage may have changed that too."""
-    db.execute(
-        "UPDATE authors SET items = found.items, bytes = found.bytes FROM (SELECT author, count(*) AS items,"
-        " sum(size) AS bytes FROM items GROUP BY author) found"
-        " WHERE found.author = n AND (found.items, found.bytes) <> (authors.items, authors.bytes)"
-    )
-    db.execute(
-        "UPDATE state SET items = found.items, bytes = found.bytes"
-        " FROM (SELECT count(*) AS items, ifnull(sum(size), 0) AS bytes FROM items) found"
-    )
-    parts = "SELECT link, author, count(*), sum(size) FROM items WHERE link IS NOT NULL GROUP BY link, author"
-    counted = "SELECT link, author, items, bytes FROM parts"
-    if db.execute(
-        f"SELECT 1 FROM ({parts} EXCEPT {counted}) UNION SELECT 1 FROM ({counted} EXCEPT {parts})"
-    ).fetchone():
-        # A number that damage made belongs to nobody, and is nobody's part.
-        db.execute("UPDATE items SET link = NULL WHERE link IS NOT NULL AND link NOT IN (SELECT n FROM links)")
-        db.execute("DELETE FROM parts")
-        db.execute(f"INSERT INTO parts (link, author, items, bytes) {parts}")
-    db.execute(
-        "UPDATE links SET items = found.items, bytes = found.bytes FROM (SELECT l.n, ifnull(sum(p.items), 0) AS items,"
-        " ifnull(sum(p.bytes), 0) AS bytes FROM links l LEFT JOIN parts p ON p.link = l.n GROUP BY l.n) found"
-        " WHERE found.n = links.n AND (found.items, found.bytes) <> (links.items, links.bytes)"
-    )
-    db.execute("DELETE FROM links WHERE items <= 0")
-
-
-def _remove(db: sqlite3.Connection, ids: Sequence[bytes], *, wanted: bool = False) -> int:
-    """Remove items; those that are still `wanted`, for they were damaged, leave no memory of their numbers."""
-    if not wanted:
-        _remember_gone(db, ids)
-    rows = db.execute(
-        "SELECT n, id, key, author, ifnull(CAST(targets AS BLOB), x'') FROM items"
-        f" WHERE id IN ({_marks(ids)}) ORDER BY n",
-        ids,
-    ).fetchall()
-    _, sequence = _state(db)
-    numbers = [row[0] for row in rows]
-    fulltext.unindex(db, numbers)
-    for table in ("items", "envelopes"):
-        db.execute(f"DELETE FROM {table} WHERE n IN ({_marks(numbers)})", numbers)
-    db.executemany(
-        "DELETE FROM targets WHERE token = ? AND item = ?",
-        [(targets[at : at + _ID_SIZE], n) for n, _, _, _, targets in rows for at in range(0, len(targets), _ID_SIZE)],
-    )
-    db.execute(f"DELETE FROM ended WHERE n IN ({_marks(numbers)})", numbers)
-    perhaps = set[int]()
-    for *_, author, targets in rows:
-        for at in range(0, len(targets), _ID_SIZE):
-            for name in ("id", "alias"):
-                found = db.execute(_ENDED_BY.format(name=name), (targets[at : at + _ID_SIZE], author))
-                perhaps.update(row[0] for row in found)
-    _mark_ended(db, list(perhaps))
-    authors = [(author,) for author in {row[3] for row in rows}]
-    db.executemany("DELETE FROM authors WHERE n = ?1 AND NOT EXISTS (SELECT 1 FROM items WHERE author = ?1)", authors)
-    db.executemany("DELETE FROM gone WHERE author = ?1 AND NOT EXISTS (SELECT 1 FROM authors WHERE n = ?1)", authors)
-    db.executemany(
-        "INSERT INTO removals (n, key, id) VALUES (?, ?, ?)",
-        [(n, key, item) for n, (_, item, key, _, _) in enumerate(rows, start=sequence + 1)],
-    )
-    sequence += len(rows)
-    db.execute("DELETE FROM removals WHERE n < ?", (sequence - REMEMBERED,))
-    db.execute("UPDATE state SET sequence = ?", (sequence,))
-    return len(rows)
-
-
-def _remember_gone(db: sqlite3.Connection, ids: Sequence[bytes]) -> None:
-    """Remember the numbers of these items, of each author the last so many that a bulletin can list as live."""
-    place = f"FROM items WHERE id IN ({_marks(ids)}) AND seq IS NOT NULL"
-    authors = db.execute(f"SELECT DISTINCT author {place}", ids).fetchall()
-    db.execute(f"INSERT OR REPLACE INTO gone (author, stream, seq) SELECT author, stream, seq {place}", ids)
-    db.executemany(
-        f"DELETE FROM gone WHERE author = ?1 AND n <= (SELECT n FROM gone WHERE author = ?1"
-        f" ORDER BY n DESC LIMIT 1 OFFSET {MAX_LIVE})",
-        authors,
-    )
-
-
-def _share(items: object, size: object) -> Share:
-    """Return a share as counted; damage changes types as well, and is counted anew at the end of scrubbing."""
-    if isinstance(items, int) and isinstance(size, int) and items >= 0 and size >= 0:
-        return Share(items, size)
-    return Share()
-
-
-def _is_whole(item: object, digest: object, data: object) -> bool:
-    # Damage changes types as well.
-    return isinstance(item, bytes) and isinstance(data, bytes) and _digest(item, data) == digest
-
-
-def _digest(item: bytes, data: bytes) -> bytes:
-    # With the id, so that an index that leads from one id to the row of another is found out.
-    return hashlib.sha256(item + data).digest()
-
-
-def _clear_away(db: sqlite3.Connection, numbers: Sequence[int]) -> None:
-    """Delete what is damaged among these rows; what is sound was reached through a damaged index."""
-    rows = db.execute(f"{_SELECT} WHERE i.n IN ({_marks(numbers)})", numbers).fetchall()
-    held = {row[0]: one for row in rows if (one := _held_of(row)) is not None}
-    datas = dict(db.execute(f"SELECT n, data FROM envelopes WHERE n IN ({_marks(numbers)})", numbers))
-    digests = {row[0]: row[_AT["digest"]] for row in rows}
-    hollow = [n for n, one in held.items() if not _is_whole(one.header.id, digests[n], datas.get(n))]
-    ids = [held[n].header.id for n in hollow]
-    if len(hollow) == len(numbers) and _remove(db, ids, wanted=True) == len(ids):
-        return
-    # The indexes hold what a row said before it was damaged; deleting it would find them wrong.
-    db.execute("REINDEX items")
-    lost = [*hollow, *(n for n in numbers if n not in held)]
-    fulltext.unindex(db, lost)
-    for table, number in (("items", "n"), ("envelopes", "n"), ("ended", "n"), ("targets", "item")):
-        db.execute(f"DELETE FROM {table} WHERE {number} IN ({_marks(lost)})", lost)
-    _recount(db)
-    # Nobody can be told which key is gone: every cursor ends, and all reload.
-    db.execute("UPDATE state SET epoch = randomblob(8), sequence = sequence + 1")
-
-
-def _numbered_authors(db: sqlite3.Connection, keys: Collection[bytes]) -> dict[bytes, int]:
-    db.executemany("INSERT OR IGNORE INTO authors (key) VALUES (?)", [(key,) for key in keys])
-    numbers = dict(db.execute(f"SELECT key, n FROM authors WHERE key IN ({_marks(keys)})", tuple(keys)))
-    if not numbers.keys() >= set(keys):
-        raise _damaged("an author cannot be found again")
-    return numbers
-
-
-def _author_numbers(db: sqlite3.Connection, keys: Collection[bytes]) -> list[int]:
-    return [row[0] for row in db.execute(f"SELECT n FROM authors WHERE key IN ({_marks(keys)})", tuple(keys))]
-
-
-def _are_few(db: sqlite3.Connection, authors: Sequence[int]) -> bool:
-    counted = f"SELECT 1 FROM items WHERE author IN ({_marks(authors)}) LIMIT {_FEW}"
-    return bool(db.execute(f"SELECT count(*) < {_FEW} FROM ({counted})", authors).fetchone()[0])
 
 
 # Cursors
-
-
-def _state(db: sqlite3.Connection) -> tuple[bytes, int]:
-    for epoch, sequence in db.execute("SELECT epoch, sequence FROM state"):
-        if isinstance(epoch, bytes) and isinstance(sequence, int):
-            return epoch, sequence
-    raise _damaged("its count of changes cannot be read")
-
-
-def _indexed(db: sqlite3.Connection) -> int:
-    for (indexed,) in db.execute("SELECT indexed FROM state"):
-        if isinstance(indexed, int):
-            return indexed
-    raise _damaged("its place in the search index cannot be read")
 
 
 def _cursor(epoch: bytes, sequence: int) -> str:
@@ -1444,29 +1029,6 @@ def _read_place(cursor: str, order: Order) -> tuple[int, int]:
 # Small things
 
 
-def _is_key(value: object) -> bool:
-    return isinstance(value, bytes) and len(value) == KEY_SIZE
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, bytes) and len(value) == _ID_SIZE
-
-
-def _text(raw: bytes) -> str:
-    # A damaged row is found by its checksum, not by an error of the driver.
-    return raw.decode("utf-8", "replace")
-
-
-def _marks(values: Collection[object]) -> str:
-    return ", ".join("?" * len(values))
-
-
-def _chunks(values: Iterable[bytes]) -> Iterator[list[bytes]]:
-    rest = iter(dict.fromkeys(values))
-    while chunk := list(islice(rest, ROWS_AT_ONCE)):
-        yield chunk
-
-
 def _batches(items: Sequence[SignedItem]) -> Iterator[list[SignedItem]]:
     batch, size = list[SignedItem](), 0
     for item in items:
@@ -1477,43 +1039,3 @@ def _batches(items: Sequence[SignedItem]) -> Iterator[list[SignedItem]]:
         size += len(item.data)
     if batch:
         yield batch
-
-
-_NO_ROOM = {
-    sqlite3.SQLITE_IOERR_WRITE,
-    sqlite3.SQLITE_IOERR_FSYNC,
-    sqlite3.SQLITE_IOERR_TRUNCATE,
-    sqlite3.SQLITE_IOERR_SHMSIZE,
-}
-
-
-@contextmanager
-def _named_errors() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.ProgrammingError:
-        raise  # ours: a bug
-    except sqlite3.DatabaseError as error:
-        raise _named(error) from error
-    except UnicodeDecodeError as error:
-        # SQLite's own message quoted damaged bytes, and the driver could not make text of it.
-        raise _damaged("it cannot even say where") from error
-
-
-def _named(error: sqlite3.DatabaseError) -> MeshrelayError:
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    if code & 0xFF == sqlite3.SQLITE_FULL:
-        return StoreFull("the store is full", hint="make room on the disk; the store takes a tenth of it, 2 GB at most")
-    if code in _NO_ROOM:
-        return StoreFull("the disk takes no more", hint="make room on the disk; if there is room, it may be failing")
-    if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return StoreUnusable(
-            f"another process has been writing to the store for {BUSY_SECONDS} s", hint="wait, then try again"
-        )
-    if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT):
-        return _damaged(str(error))
-    return StoreUnusable(f"the store cannot be used: {error}", hint="see that its folder can be read and written")
-
-
-def _damaged(how: str) -> StoreDamaged:
-    return StoreDamaged(f"the store is damaged: {how}", hint=migrations.DAMAGED_HINT)

@@ -20,7 +20,8 @@ import pytest
 from meshrelay import migrations
 from meshrelay.core.envelope import KEY_SIZE, SignedItem
 from meshrelay.errors import StoreFull, StoreUnusable
-from meshrelay.store import BYTES_AT_ONCE, REMEMBERED, Store
+from meshrelay.store import BYTES_AT_ONCE, Store
+from meshrelay.tables import REMEMBERED
 from tests.store.making import NOON, Author, unsigned_items
 
 
@@ -499,7 +500,7 @@ def test_nothing_acknowledged_is_lost_when_the_writer_is_killed(path: Path, roun
 
 
 def test_a_lock_that_another_process_keeps_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meshrelay.store.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("meshrelay.database.BUSY_SECONDS", 0.05)
     with closing(Store.open(path)) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreUnusable, match="another process"):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final, TypeAlias
 
 from meshrelay.core.encoding import MAX_ITEM
-from meshrelay.store import Held
+from meshrelay.rows import Held
 
 MEDIA_TYPE: Final = "application/meshrelay-carry"
 SUFFIX: Final = ".carry"

@@ -11,7 +11,7 @@ from typing import Final
 from meshrelay.core import order
 from meshrelay.core.envelope import KEY_SIZE
 from meshrelay.relay import Relay
-from meshrelay.store import Held
+from meshrelay.rows import Held
 
 AT_ONCE: Final = 250
 """Envelopes read from the store in one go."""

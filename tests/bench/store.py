@@ -14,7 +14,8 @@ from pathlib import Path
 from time import perf_counter, process_time
 
 from meshrelay.core.envelope import SignedItem
-from meshrelay.store import ROWS_AT_ONCE, Store
+from meshrelay.rows import ROWS_AT_ONCE
+from meshrelay.store import Store
 from tests.store.making import DAY, NOON, Author, unsigned_items
 
 SEARCHED = 10_000

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from meshrelay.core.envelope import Header, Kind
 from meshrelay.interop import carry
-from meshrelay.store import Held
+from meshrelay.rows import Held
 
 ENVELOPES = [bytes([n]) * (n * 37 + 1) for n in range(40)] + [b"\xff" * 65536]
 
