@@ -249,10 +249,10 @@ async def revocation_under_load(
         relay.boot()
     for relay in honest[:3]:
         relay.publish(*held)
-    await asyncio.sleep(10)
+    await asyncio.sleep(dice.uniform(2, 10))
     word = sign(Revocation(START + int(world.moment), root.public), root)
     began = world.moment
-    honest[-1].publish(word)
+    dice.choice(honest[3:]).publish(word)
     await world.until(lambda: all(one.holds([word]) for one in honest), most=120.0, step=0.1)
     there = sum(min(len(one.index.keys), backlog) for one in honest[3:]) / (backlog * (len(honest) - 3))
     after = sorted(one.arrived[word.id] - began for one in honest if word.id in one.arrived)
