@@ -21,8 +21,9 @@ from meshrelay import folder
 from meshrelay import node as node_module
 from meshrelay.core.trust import Anchor
 from meshrelay.errors import AlreadyRunning, Refusal
+from meshrelay.listeners import Listener, open_listener
 from meshrelay.local import Local
-from meshrelay.node import Listener, Node, open_listener
+from meshrelay.node import Node
 from meshrelay.settings import Settings, load
 from meshrelay.store import Store
 from tests.processes import author_keys, made_items
