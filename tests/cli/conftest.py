@@ -12,6 +12,8 @@ from click.testing import CliRunner, Result
 
 from meshrelay.cli import main
 
+PASSPHRASE = "correct horse battery"
+
 
 @dataclass(frozen=True)
 class Terminal:
@@ -63,3 +65,10 @@ def terminal(tmp_path: Path) -> Terminal:
 def other(tmp_path: Path) -> Terminal:
     """Return a terminal at another relay."""
     return Terminal(tmp_path / "other")
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> str:
+    """Return the path of a file that holds PASSPHRASE."""
+    (tmp_path / "passphrase").write_text(PASSPHRASE + "\n", encoding="utf-8")
+    return str(tmp_path / "passphrase")

@@ -33,11 +33,10 @@ from meshrelay.core.bulletin import Bulletin, Chain, Text
 from meshrelay.core.envelope import SignedItem
 from meshrelay.keyring import Keyring
 from meshrelay.local import Local, Report
-from tests.cli.conftest import Terminal
+from tests.cli.conftest import PASSPHRASE, Terminal
 from tests.interop.test_cap import ALERT
 from tests.processes import Process, made_items, sequence
 
-PASSPHRASE = "correct horse battery"
 _strangers = itertools.count()
 """Whose turn it is: nobody is the stranger of two rows, for some are blocked."""
 

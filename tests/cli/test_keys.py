@@ -18,17 +18,10 @@ import pytest
 import segno
 
 from meshrelay.core.admission import admit
-from tests.cli.conftest import Terminal
+from tests.cli.conftest import PASSPHRASE, Terminal
 from tests.cli.test_relays import running, until
 
-PASSPHRASE = "correct horse battery"
 pytestmark = pytest.mark.usefixtures("cheap_guesses")
-
-
-@pytest.fixture
-def secret(tmp_path: Path) -> str:
-    (tmp_path / "passphrase").write_text(PASSPHRASE + "\n", encoding="utf-8")
-    return str(tmp_path / "passphrase")
 
 
 @pytest.fixture

@@ -20,8 +20,7 @@ from meshrelay.core.admission import admit, sign
 from meshrelay.core.bulletin import Bulletin, Chain, Text
 from meshrelay.interop import carry
 from meshrelay.keyring import Keyring
-from tests.cli.conftest import Terminal
-from tests.cli.table import PASSPHRASE
+from tests.cli.conftest import PASSPHRASE, Terminal
 from tests.commands import COMMANDS, options
 from tests.conftest import ROOT
 
