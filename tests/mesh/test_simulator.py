@@ -55,7 +55,7 @@ def test_after_a_healing_all_honest_relays_hold_the_same_and_show_nothing_that_w
 
 def test_those_who_come_together_hold_the_same_within_seconds_whatever_happened_before(tmp_path: Path) -> None:
     late = {}
-    for seed in range(40):
+    for seed in range(30):
         folder = tmp_path / str(seed)
         folder.mkdir()
         took = run(lambda folder=folder, seed=seed: scenarios.gathering(folder, seed=seed))  # type: ignore[misc]
