@@ -1,4 +1,4 @@
-"""The items' database as a file: made, set aside, read where it is damaged; and SQLite's errors in words.
+"""A database as a file, that of the items above all: made, set aside, salvaged; and SQLite's errors in words.
 
 Not here: what is in it (migrations.py, tables.py), and what becomes of what was salvaged (store.py).
 """
@@ -37,11 +37,15 @@ def beside(path: Path) -> tuple[Path, ...]:
     return tuple(path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm"))
 
 
+def aside_of(path: Path) -> Path:
+    """Return where a database is put when it is damaged."""
+    return path.with_name(path.name + ".damaged")
+
+
 def set_aside(path: Path) -> Path:
     """Rename a damaged database, in place of the one before; return where it is now."""
-    aside = path.with_name(path.name + ".damaged")
-    move(path, aside)
-    return aside
+    move(path, aside_of(path))
+    return aside_of(path)
 
 
 def move(path: Path, to: Path) -> None:

@@ -74,6 +74,7 @@ class Code(StrEnum):
     DISK_FULL = "disk-full"
     DISK_SHUT = "disk-shut"
     STORE_UNUSABLE = "store-unusable"
+    NOTES_LOST = "notes-lost"
     CLOCK = "clock"
     CLOCK_BEHIND = "clock-behind"
     CLOCK_DOUBTFUL = "clock-doubtful"
@@ -133,7 +134,8 @@ class Report:
 class Case:
     """What is known before anything is tried; `status` is that of the relay that runs, if one does.
 
-    `disk_trouble` says why the store cannot be used; `taken` are listeners whose ports other programs have.
+    `store_trouble` says why the store cannot be used; `taken` are listeners whose ports other programs have;
+    `notes_aside` is where this relay's own notes lie that were damaged.
     """
 
     data: Path
@@ -150,6 +152,7 @@ class Case:
     silent: str = ""
     """Why the relay that runs here could not be asked."""
     taken: Sequence[tuple[str, int]] = ()
+    notes_aside: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,10 +398,13 @@ def _on_disk(case: Case, facts: Facts) -> list[Finding]:
         return [Finding("disk", Health.WRONG, Code.DISK_SHUT, {"path": str(case.data)})]
     if case.store_trouble:
         return [Finding("disk", Health.WRONG, Code.STORE_UNUSABLE, {"why": case.store_trouble})]
+    found = (
+        [Finding("disk", Health.WRONG, Code.NOTES_LOST, {"path": str(case.notes_aside)})] if case.notes_aside else []
+    )
     free = {"megabytes": facts.free // 1_000_000}
     if facts.disk_low:
-        return [Finding("disk", Health.WRONG, Code.DISK_LOW, free)]
-    return [Finding("disk", Health.WELL, Code.DISK, free)]
+        return [*found, Finding("disk", Health.WRONG, Code.DISK_LOW, free)]
+    return [*found, Finding("disk", Health.WELL, Code.DISK, free)]
 
 
 def _on_clock(case: Case, others: Sequence[Tried]) -> list[Finding]:

@@ -15,8 +15,9 @@
         ├── NotFound
         ├── AlreadyRunning    another relay holds this data folder
         ├── StoreFull         no room on the disk or in max_store
-        ├── StoreUnusable     the store is of a newer version, kept locked, or
-        │   └── StoreDamaged  damaged: a running relay makes it anew
+        ├── StoreUnusable     the store or the notes are of a newer version, kept locked, or
+        │   ├── StoreDamaged  damaged: a running relay makes it anew
+        │   └── NotesDamaged  damaged: a relay that starts keeps what can be read
         └── KeyLocked         a key cannot be read or is held by another process for too long
 
 Wrong arguments from our own code are ValueError, broken promises inside are RuntimeError: those are bugs.
@@ -118,6 +119,10 @@ class StoreUnusable(Refusal):
 
 class StoreDamaged(StoreUnusable):
     """The store's file is damaged beyond single items."""
+
+
+class NotesDamaged(StoreUnusable):
+    """This relay's own notes, the database of private facts, are damaged."""
 
 
 class KeyLocked(Refusal):

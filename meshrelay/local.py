@@ -10,19 +10,21 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import filelock
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
+from meshrelay import database
 from meshrelay.core.trust import Anchor, How
-from meshrelay.errors import StoreUnusable
+from meshrelay.errors import NotesDamaged, StoreDamaged, StoreUnusable
+from meshrelay.migrations import take
 
 FORGET_PEERS_AFTER = 30 * 86400
 FORGET_REPORTS_AFTER: Final = 30 * 86400
@@ -31,6 +33,8 @@ MOST_REPORTED: Final = 64 * 1024
 """Bytes of text that all the reports of a day may have."""
 PAUSED: Final = "it came with a backup, and may be published where that was made"
 _NEVER: Final = 2**62
+_ID_SIZE: Final = 32
+_ONE_BY_ONE: Final = 200
 
 _POSTER_ADDRESS: Final = "poster address"
 
@@ -183,7 +187,7 @@ class Local:
 
     @classmethod
     def open(cls, path: Path) -> Local:
-        """Open or make the database."""
+        """Open or make the database; raises StoreUnusable when it cannot be used, NotesDamaged when it is damaged."""
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600)
         try:
@@ -192,12 +196,26 @@ class Local:
                 # Two processes may be the first to open it at the same moment.
                 with filelock.FileLock(path.with_name(path.name + ".lock"), mode=0o600):
                     connection.execute("PRAGMA journal_mode = WAL")
-                    _migrations.apply(sqlite_utils.Database(connection))
-                watcher = _connect(path)
+                    _bring_up(connection)
+                watcher = undo.enter_context(closing(_connect(path)))
                 undo.pop_all()
             return cls(connection, watcher)
-        except sqlite3.DatabaseError as error:
+        except _UNREADABLE as error:
             raise _unreadable(error) from error
+
+    @classmethod
+    def rescue(cls, path: Path) -> Local:
+        """Open a database in place of a damaged one, with what can be read of it, which may be nothing.
+
+        The old file stays beside it until somebody removes it; see :func:`set_aside_at`.
+        """
+        aside = database.set_aside(path)
+        local = cls.open(path)
+        for table, kinds in _form(local._connection).items():
+            named, marks = ", ".join(kinds), ", ".join("?" * len(kinds))
+            rows = list(_readable(aside, table, kinds))
+            local._write(f"INSERT OR IGNORE INTO {table} ({named}) VALUES ({marks})", *rows)  # noqa: S608  # our names
+        return local
 
     def close(self) -> None:
         """Close the database."""
@@ -220,7 +238,7 @@ class Local:
         with self._lock:
             try:
                 return self._own_writes, self._watcher.execute("PRAGMA data_version").fetchone()[0]
-            except sqlite3.DatabaseError as error:
+            except _UNREADABLE as error:
                 raise _unreadable(error) from error
 
     # Whom this relay knows
@@ -463,15 +481,15 @@ class Local:
         with self._lock:
             try:
                 return self._connection.execute(sql, parameters).fetchall()
-            except sqlite3.DatabaseError as error:
+            except _UNREADABLE as error:
                 raise _unreadable(error) from error
 
-    def _write(self, sql: str, parameters: tuple[object, ...]) -> int:
-        """Write in a transaction of its own; raises StoreUnusable when the disk does not take it."""
+    def _write(self, sql: str, *rows: tuple[object, ...]) -> int:
+        """Write in a transaction of its own, once for each row; raises StoreUnusable when the disk does not take it."""
         with self._lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
-                count = self._connection.execute(sql, parameters).rowcount
+                count = self._connection.executemany(sql, rows).rowcount
                 self._connection.execute("COMMIT")
             except sqlite3.Error as error:
                 if self._connection.in_transaction:
@@ -484,19 +502,124 @@ class Local:
             return count
 
 
-def _unreadable(error: sqlite3.DatabaseError) -> StoreUnusable:
+_KINDS: Final[dict[str, type]] = {"BLOB": bytes, "TEXT": str, "INTEGER": int}
+"""What columns are declared as, and the values that they hold."""
+_WORDS: Final = {("anchors", "how"): frozenset(How), ("inbox", "state"): frozenset(ReportState)}
+_IDS: Final = frozenset({"key", "root", "id", "item", "relay_id"})
+"""Columns whose bytes are a key or a hash."""
+_EMPTY: Final = frozenset({"item", "relay_id", "expires"})
+"""Columns that may hold nothing."""
+
+_Form: TypeAlias = dict[str, dict[str, type]]
+"""Tables, each with its columns and of which kind their values are."""
+
+
+def _bring_up(connection: sqlite3.Connection) -> None:
+    """Take the steps not taken yet; raise NotesDamaged where it shows that something is not what it was."""
+    ((found,),) = connection.execute("PRAGMA quick_check(1)").fetchall()
+    if found != "ok":
+        raise _damaged(str(found).replace("\n", " "))
+    try:
+        form = _form(take(_migrations, sqlite_utils.Database(connection), what="local.db").conn)
+    except StoreDamaged as error:
+        raise _damaged(str(error)) from error
+    if _form(connection) != form:
+        raise _damaged("its tables are not what they were")
+    for table, kinds in form.items():
+        for row in connection.execute(f"SELECT {', '.join(kinds)} FROM {table}"):  # noqa: S608  # our names
+            if not _fits(table, kinds, row):
+                raise _damaged(f"a row of {table} is not what it was")
+
+
+def _form(connection: sqlite3.Connection) -> _Form:
+    tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%sqlite%'")
+    asked = "SELECT name, type FROM pragma_table_info(?)"
+    return {
+        table: {name: _KINDS.get(kind, object) for name, kind in connection.execute(asked, (table,))}
+        for (table,) in tables.fetchall()
+    }
+
+
+def set_aside_at(path: Path) -> Path | None:
+    """Return where the notes are that were set aside for they were damaged, or None; `path` is where they belong."""
+    aside = database.aside_of(path)
+    return aside if aside.exists() else None
+
+
+def _readable(path: Path, table: str, kinds: Mapping[str, type]) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of a damaged file's table that can be read and whose values are of their kinds."""
+    asked = f"SELECT rowid, {', '.join(kinds)} FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT 1"  # noqa: S608
+    with closing(sqlite3.connect(path)) as db:
+        db.text_factory = _text
+        db.execute("PRAGMA writable_schema = ON")  # definitions that cannot be read are passed over
+        reached, tried = -1, 0
+        while reached < 1 << 61:
+            try:
+                row = db.execute(asked, (reached,)).fetchone()
+            except _UNREADABLE as error:
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_CORRUPT:
+                    return  # no such table any more, or no database at all
+                # One by one across the hole, then in longer and longer leaps.
+                tried += 1
+                reached += 1 << max(0, tried - _ONE_BY_ONE)
+                continue
+            if row is None or row[0] <= reached:
+                return  # at the end, or led in a circle
+            reached, *values = row
+            tried = 0
+            if _fits(table, kinds, values):
+                yield tuple(values)
+
+
+def _text(raw: bytes) -> str | bytes:
+    """Return text as text, and what is none as it is: damage is found by its kind, not by an error of the driver."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
+
+
+def _fits(table: str, kinds: Mapping[str, type], values: Sequence[object]) -> bool:
+    """Tell whether these values can be a row of a table: damage changes types and lengths as well."""
+    for (column, kind), value in zip(kinds.items(), values, strict=True):
+        if value is None and column in _EMPTY:
+            continue
+        if not isinstance(value, kind) or value not in _WORDS.get((table, column), (value,)):
+            return False
+        if isinstance(value, bytes) and column in _IDS and len(value) != _ID_SIZE:
+            return False
+    return True
+
+
+_UNREADABLE: Final = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What reading a damaged database raises; the second where SQLite's message quotes damaged bytes."""
+
+
+def _unreadable(error: sqlite3.DatabaseError | UnicodeDecodeError) -> StoreUnusable:
+    if isinstance(error, UnicodeDecodeError):
+        return _damaged("it cannot even be said where")
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
+        return _damaged(str(error))
     return StoreUnusable(
-        f"this relay's own notes, local.db, cannot be read: {error}",
-        hint="restore a backup, or move that file away: whom you know has to be entered anew then",
+        f"this relay's own notes, local.db, cannot be read: {error}", hint="see that they can be read, then try again"
+    )
+
+
+def _damaged(how: str) -> NotesDamaged:
+    return NotesDamaged(
+        f"this relay's own notes, local.db, are damaged: {how}",
+        hint="restore a backup; or start the relay, which keeps what can be read of them",
     )
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    connection.text_factory = _text
     try:
         connection.execute("PRAGMA busy_timeout = 10000")
         connection.execute("PRAGMA synchronous = FULL")
-    except sqlite3.Error:
+    except BaseException:
         connection.close()
         raise
     return connection

@@ -5,6 +5,8 @@ Not here: what the tables are used for (store.py), and the database of private f
 
 from __future__ import annotations
 
+import sqlite3
+
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
@@ -144,26 +146,47 @@ _FIRST = (
 
 
 def bring_up(db: sqlite_utils.Database) -> None:
-    """Take the steps that the database has not taken yet.
+    """Take the steps that the items' database has not taken yet.
 
     Raises StoreUnusable when it is ahead of this version, StoreDamaged when its tables are not what the steps lead to.
     """
-    # Asked in plain SQL, whose errors have a name: on a damaged file the library's own question raises KeyError.
-    exists = db.conn.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (items.migrations_table,)).fetchone()
-    taken = set[str]()
-    if exists:
-        asked = f"SELECT name FROM {items.migrations_table} WHERE migration_set = ?"  # noqa: S608
-        taken = {row[0] for row in db.conn.execute(asked, (items.name,))}
-    pattern = sqlite_utils.Database(memory=True, execute_plugins=False)
-    items.apply(pattern)
-    known = {step.name for step in items.applied(pattern)}
-    if taken - known:
-        raise StoreUnusable("the store was made by a newer version of meshrelay", hint="use that version")
-    if taken < known:
-        items.apply(db)
+    pattern = take(items, db, what="the store")
     # A flipped bit in the text of a table's definition changes what every row of it means.
     if not _definitions(pattern) <= _definitions(db):
         raise StoreDamaged("the store is damaged: its tables are not what they were", hint=DAMAGED_HINT)
+
+
+def take(steps: Migrations, db: sqlite_utils.Database, *, what: str) -> sqlite_utils.Database:
+    """Take the steps that a database has not taken yet; return an empty one, in memory, of the form they lead to.
+
+    Raises StoreUnusable when it is ahead of this version, StoreDamaged when it is what no version was; `what` is how
+    people call it.
+    """
+    pattern = sqlite_utils.Database(memory=True, execute_plugins=False)
+    steps.apply(pattern)
+    known = {step.name for step in steps.applied(pattern)}
+    try:
+        taken = _taken(steps, db)
+        if taken > known:
+            raise StoreUnusable(f"{what} was made by a newer version of meshrelay", hint="use that version")
+        if not taken <= known:
+            raise StoreDamaged(f"{what} is damaged: its history is not what it was", hint=DAMAGED_HINT)
+        if taken < known:
+            steps.apply(db)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise
+        # The statements are right, so it is the tables that are not what they were.
+        raise StoreDamaged(f"{what} is damaged: {error}", hint=DAMAGED_HINT) from error
+    return pattern
+
+
+def _taken(steps: Migrations, db: sqlite_utils.Database) -> set[str]:
+    # Asked in plain SQL, whose errors have a name: on a damaged file the library's own question raises KeyError.
+    if not db.conn.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (steps.migrations_table,)).fetchone():
+        return set()
+    asked = f"SELECT name FROM {steps.migrations_table} WHERE migration_set = ?"  # noqa: S608
+    return {row[0] for row in db.conn.execute(asked, (steps.name,))}
 
 
 def _definitions(db: sqlite_utils.Database) -> set[tuple[str, str]]:

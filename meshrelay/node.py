@@ -29,12 +29,12 @@ from meshrelay.core.clock import Clock, Evidence, tell
 from meshrelay.core.envelope import ItemClass
 from meshrelay.doctor import Case, Report, examine
 from meshrelay.door import Door, Limits
-from meshrelay.errors import Refusal, StoreDamaged, StoreFull, StoreUnusable, WrongUsage
+from meshrelay.errors import NotesDamaged, Refusal, StoreDamaged, StoreFull, StoreUnusable, WrongUsage
 from meshrelay.folder import Running
 from meshrelay.index import Index
 from meshrelay.keyring import Keyring, from_file
 from meshrelay.listeners import Listener, host_of, open_listener
-from meshrelay.local import Local
+from meshrelay.local import Local, set_aside_at
 from meshrelay.machine import clock_is_synchronised, descriptors
 from meshrelay.networks import Network
 from meshrelay.peers.addressbook import PeerAddress
@@ -222,6 +222,7 @@ class Node:
             port=self._peer_listener.port,
             status=self.status(),
             full=self.relay.room.full,
+            notes_aside=set_aside_at(self.settings.local_path),
         )
         async with self._examining:
             return await examine(case, sweeping=sweeping)
@@ -312,7 +313,7 @@ class Node:
         self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="reader")
         store = self._open_store()
         keyring = Keyring(self.settings.keys_dir, passphrase=from_file(self.settings.passphrase_file))
-        self.relay = Relay(store, Local.open(self.settings.local_path), keyring, keeper=True)
+        self.relay = Relay(store, self._open_local(), keyring, keeper=True)
         # Undone last to first: the threads end before the databases under them close.
         self._stack.callback(self.relay.close)
         self._stack.callback(self._readers.shutdown)
@@ -338,6 +339,14 @@ class Node:
             log.error("%s; it is made anew", error)
             store.rebuild()
         return store
+
+    def _open_local(self) -> Local:
+        path = self.settings.local_path
+        try:
+            return Local.open(path)
+        except NotesDamaged as error:
+            log.error("%s; what can be read of them is kept, see `meshrelay doctor`", error)
+            return Local.rescue(path)
 
     async def _compose(self, token: str) -> None:
         looks = self.settings.discovery and not self.settings.private

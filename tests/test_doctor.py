@@ -135,6 +135,7 @@ def test_a_relay_that_met_itself_has_met_nobody(case: Case) -> None:
     [
         ({"full": True}, Code.DISK_FULL),
         ({"store_trouble": "it is of a newer version"}, Code.STORE_UNUSABLE),
+        ({"notes_aside": Path("data/local.db.damaged")}, Code.NOTES_LOST),
         ({"clock": Clock(NOW, behind=90_000)}, Code.CLOCK_BEHIND),
         ({"clock": Clock(NOW, doubtful=True)}, Code.CLOCK_DOUBTFUL),
         ({"taken": (("reader", 8080),)}, Code.PORT_TAKEN),

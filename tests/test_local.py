@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import sqlite3
 import stat
 import threading
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from meshrelay.core.trust import Anchor, How
-from meshrelay.errors import StoreUnusable
+from meshrelay.errors import NotesDamaged
 from meshrelay.local import (
     FORGET_PEERS_AFTER,
     FORGET_REPORTS_AFTER,
@@ -23,6 +24,7 @@ from meshrelay.local import (
     Report,
     ReportState,
     Waiting,
+    set_aside_at,
 )
 
 NOW = 1_760_000_000
@@ -50,20 +52,88 @@ def test_a_new_database_is_empty_and_its_owners_alone(local: Local, path: Path) 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_damaged_table_is_named_in_words_with_what_to_do(path: Path) -> None:
-    Local.open(path).close()
-    with closing(sqlite3.connect(path)) as db:
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'anchors'").fetchone()
-        (size,) = db.execute("PRAGMA page_size").fetchone()
-    with path.open("r+b") as file:
-        file.seek((page - 1) * size)
-        file.write(b"\xff" * 200)
+def fill(path: Path, *, senders: int = 300) -> None:
     with closing(Local.open(path)) as local:
-        assert local.peers() == ()
-        with pytest.raises(StoreUnusable, match=r"local\.db, cannot be read") as found:
-            local.anchors()
+        for number in range(senders):
+            local.add_anchor(Anchor(number.to_bytes(32, "big"), f"Sender {number} " + "x" * 200, NOW, How.DIGITS))
+        local.block(SCHOOL, now=NOW)
+        local.set_fact("time", b"12")
+        local.save_peer(KnownPeer("meshrelay://10.0.0.2:8443", CLINIC, "", "mdns", NOW))
+        local.hide(Hidden(CLINIC, NOW, "a rumour", NOW + 600, dropped=True))
+        local.add_report(Report(NOW, "en", "Smoke", "Bridge"))
+
+
+def everything(local: Local) -> list[object]:
+    return [
+        local.anchors(),
+        local.waiting(),
+        local.blocked(),
+        local.peers(),
+        local.hidden(),
+        local.kept_back(),
+        local.drafts(),
+        local.planned(),
+        local.reports(new=False),
+        local.followed(),
+        local.fact("time"),
+    ]
+
+
+def test_of_damaged_notes_all_is_kept_that_can_be_read_and_the_old_ones_stay_beside(path: Path) -> None:
+    fill(path)
+    data = bytearray(path.read_bytes())
+    page = data.index(b"Sender 150 ") // 4096 * 4096
+    data[page : page + 8] = b"\xff" * 8
+    path.write_bytes(data)
+    with pytest.raises(NotesDamaged, match=r"local\.db, are damaged") as found:
+        Local.open(path)
     assert "restore a backup" in found.value.hint
+    assert set_aside_at(path) is None
+    with closing(Local.rescue(path)) as local:
+        kept = {anchor.petname.split()[1] for anchor in local.anchors()}
+        assert {"0", "299"} < kept
+        assert 280 < len(kept) < 300
+        assert "150" not in kept
+        assert local.blocked() == {SCHOOL}
+        assert [one.what for one in local.reports()] == ["Smoke"]
+        assert local.fact("time") == b"12"
+    with closing(Local.open(path)) as local:
+        assert len(local.anchors()) == len(kept)
+    aside = set_aside_at(path)
+    assert aside is not None
+    assert aside.read_bytes() == data
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_notes_of_which_nothing_can_be_read_are_begun_anew(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"nothing of a database " * 500)
+    with pytest.raises(NotesDamaged):
+        Local.open(path)
+    with closing(Local.rescue(path)) as local:
+        assert not any(everything(local))
+
+
+def test_whatever_is_damaged_the_notes_can_be_opened_or_rescued_and_read(path: Path) -> None:
+    fill(path, senders=40)
+    sound = path.read_bytes()
+    dice = random.Random(7)
+    rescued = 0
+    for _ in range(60):
+        data = bytearray(sound)
+        for _ in range(dice.choice([1, 4, 64])):
+            data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
+        path.write_bytes(data)
+        for beside in path.parent.glob("local.db-*"):
+            beside.unlink()
+        try:
+            local = Local.open(path)
+        except NotesDamaged:
+            rescued += 1
+            local = Local.rescue(path)
+        with closing(local):
+            everything(local)
+    assert rescued > 20
 
 
 def test_everything_is_still_there_after_a_restart(local: Local, path: Path) -> None:

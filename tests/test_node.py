@@ -11,6 +11,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import pytest
 from meshrelay import folder
 from meshrelay import node as node_module
 from meshrelay.core.trust import Anchor
+from meshrelay.doctor import Code
 from meshrelay.errors import AlreadyRunning, Refusal
 from meshrelay.listeners import Listener, open_listener
 from meshrelay.local import Local
@@ -101,6 +103,30 @@ async def test_what_another_process_writes_is_on_the_pages_within_a_second(start
     assert await until(lambda: item.key in node.index.keys) < 1.0
     document = await get_json(f"{node.reader_addresses()[0]}api/v1/bulletins")
     assert [one["id"] for one in document["bulletins"]] == [item.id.hex()]
+
+
+async def test_a_relay_whose_notes_are_damaged_starts_with_what_can_be_read_and_says_so(
+    start: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (item,) = made_items(1, now=NOW)
+    with closing(Store.open(tmp_path / "data" / "store.db")) as store:
+        store.put_many([item], received=NOW)
+    path = tmp_path / "data" / "local.db"
+    with closing(Local.open(path)) as local:
+        local.add_anchor(Anchor(item.author, "Clinic", NOW))
+        local.block(b"s" * 32, now=NOW)
+    data = bytearray(path.read_bytes())
+    page = data.index(b"s" * 32) // 4096 * 4096
+    data[page : page + 8] = b"\xff" * 8
+    path.write_bytes(data)
+    node = await start()
+    assert [anchor.petname for anchor in node.relay.local.anchors()] == ["Clinic"]
+    assert node.relay.local.blocked() == frozenset()
+    document = await get_json(f"{node.reader_addresses()[0]}api/v1/bulletins?known=true")
+    assert [one["id"] for one in document["bulletins"]] == [item.id.hex()]
+    assert "local.db, are damaged" in caplog.text
+    report = await node.examine(sweeping=False)
+    assert Code.NOTES_LOST in {one.code for one in report.findings}
 
 
 async def test_damage_that_nobody_asks_for_is_found_and_counts_as_missing(start: Start, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from meshrelay.cli.session import Session, pass_session
 from meshrelay.core.clock import Clock
 from meshrelay.doctor import Case, Health, examine, ports_taken
 from meshrelay.errors import Refusal
-from meshrelay.local import KnownPeer
+from meshrelay.local import KnownPeer, set_aside_at
 from meshrelay.peers.discovery import SERVICE_TYPE
 from meshrelay.peers.link import Identities, open_identities
 from meshrelay.settings import DESK_PORT, PEERS_PORT, READER_PORT, Settings, split_address
@@ -93,6 +93,7 @@ async def _examine_alone(session: Session, *, sweep: bool, service_type: str | N
             store_trouble=trouble,
             silent=silent,
             taken=() if silent else ports_taken(_listeners(settings)),
+            notes_aside=set_aside_at(settings.local_path),
         )
         return await examine(case, sweeping=sweep)
 

@@ -7,8 +7,9 @@ import re
 import shlex
 import shutil
 import signal
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import click
@@ -206,6 +207,11 @@ def no_notes(data: Path) -> None:
     (data / "local.db").write_bytes(b"milk, bread\n" * 1000)
 
 
+def newer_notes(data: Path) -> None:
+    with closing(sqlite3.connect(data / "local.db")) as db, db:
+        db.execute("INSERT INTO _sqlite_migrations (migration_set, name) VALUES ('meshrelay-local', '_one_more')")
+
+
 def notes_cut_short(data: Path) -> None:
     (data / "local.db").write_bytes((data / "local.db").read_bytes()[:6000])
 
@@ -225,6 +231,7 @@ DAMAGES = [
     store_cut_short,
     store_is_a_folder,
     no_notes,
+    newer_notes,
     notes_cut_short,
     no_key,
     keys_are_a_file,
@@ -271,7 +278,7 @@ def test_a_folder_that_cannot_be_is_an_error_in_words(
             check_error(result)
 
 
-@pytest.mark.parametrize("damage", [broken_settings, no_notes, store_is_a_folder])
+@pytest.mark.parametrize("damage", [broken_settings, newer_notes, store_is_a_folder])
 def test_a_relay_does_not_start_on_a_folder_that_it_cannot_use(
     damage: Callable[[Path], None], whole: Path, tmp_path: Path
 ) -> None:
