@@ -5,6 +5,7 @@ Not here: what is in it (migrations.py, tables.py), and what becomes of what was
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -15,6 +16,7 @@ import sqlite_utils
 
 from meshrelay import migrations
 from meshrelay.errors import MeshrelayError, StoreDamaged, StoreFull, StoreUnusable
+from meshrelay.machine import sync_folder
 
 BUSY_SECONDS = 10
 """How long to wait for another process's transaction, which takes milliseconds."""
@@ -38,14 +40,30 @@ def beside(path: Path) -> tuple[Path, ...]:
 
 
 def aside_of(path: Path) -> Path:
-    """Return where a database is put when it is damaged."""
+    """Return where a damaged database is kept, of which not all could be read."""
     return path.with_name(path.name + ".damaged")
 
 
-def set_aside(path: Path) -> Path:
-    """Rename a damaged database, in place of the one before; return where it is now."""
-    move(path, aside_of(path))
+def salvage_of(path: Path) -> Path:
+    """Return where a damaged database lies while what is whole of it is taken over."""
+    return path.with_name(path.name + ".salvage")
+
+
+def copy_aside(path: Path) -> Path:
+    """Copy a damaged database to where it is kept, in place of the one before; return where that is."""
+    for old, new in zip(beside(path), beside(aside_of(path)), strict=True):
+        new.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            shutil.copy2(old, new)
     return aside_of(path)
+
+
+def replace(path: Path, by: Path) -> None:
+    """Put a database, which is closed, in place of another; whoever is killed meanwhile has the one or the other."""
+    for old in beside(path)[1:]:
+        old.unlink(missing_ok=True)
+    by.replace(path)
+    sync_folder(path.parent)
 
 
 def move(path: Path, to: Path) -> None:

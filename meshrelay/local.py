@@ -35,6 +35,7 @@ PAUSED: Final = "it came with a backup, and may be published where that was made
 _NEVER: Final = 2**62
 _ID_SIZE: Final = 32
 _ONE_BY_ONE: Final = 200
+_ROOM: Final = "see that there is room on the disk, and that its folder can be written"
 
 _POSTER_ADDRESS: Final = "poster address"
 
@@ -194,7 +195,7 @@ class Local:
             with ExitStack() as undo:
                 connection = undo.enter_context(closing(_connect(path)))
                 # Two processes may be the first to open it at the same moment.
-                with filelock.FileLock(path.with_name(path.name + ".lock"), mode=0o600):
+                with filelock.FileLock(_lock_of(path), mode=0o600):
                     connection.execute("PRAGMA journal_mode = WAL")
                     _bring_up(connection)
                 watcher = undo.enter_context(closing(_connect(path)))
@@ -207,15 +208,26 @@ class Local:
     def rescue(cls, path: Path) -> Local:
         """Open a database in place of a damaged one, with what can be read of it, which may be nothing.
 
-        The old file stays beside it until somebody removes it; see :func:`set_aside_at`.
+        The old file is kept beside it until somebody removes it; see :func:`set_aside_at`. Whoever is killed meanwhile
+        has either of them in its place.
         """
-        aside = database.set_aside(path)
-        local = cls.open(path)
-        for table, kinds in _form(local._connection).items():
-            named, marks = ", ".join(kinds), ", ".join("?" * len(kinds))
-            rows = list(_readable(aside, table, kinds))
-            local._write(f"INSERT OR IGNORE INTO {table} ({named}) VALUES ({marks})", *rows)  # noqa: S608  # our names
-        return local
+        fresh = path.with_name(path.name + ".fresh")
+        try:
+            aside = database.copy_aside(path)
+            for old in (*database.beside(fresh), _lock_of(fresh)):
+                old.unlink(missing_ok=True)
+            with closing(cls.open(fresh)) as local:
+                for table, kinds in _form(local._connection).items():
+                    named, marks = ", ".join(kinds), ", ".join("?" * len(kinds))
+                    rows = list(_readable(aside, table, kinds))
+                    local._write(f"INSERT OR IGNORE INTO {table} ({named}) VALUES ({marks})", *rows)  # noqa: S608  # our names
+            database.replace(path, by=fresh)
+            _lock_of(fresh).unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreUnusable(
+                f"this relay's own notes are damaged, and cannot be made anew: {error}", hint=_ROOM
+            ) from error
+        return cls.open(path)
 
     def close(self) -> None:
         """Close the database."""
@@ -494,10 +506,7 @@ class Local:
             except sqlite3.Error as error:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
-                raise StoreUnusable(
-                    f"this relay's own notes cannot be written: {error}",
-                    hint="see that there is room on the disk, and that its folder can be written",
-                ) from error
+                raise StoreUnusable(f"this relay's own notes cannot be written: {error}", hint=_ROOM) from error
             self._own_writes += 1
             return count
 
@@ -611,6 +620,10 @@ def _damaged(how: str) -> NotesDamaged:
         f"this relay's own notes, local.db, are damaged: {how}",
         hint="restore a backup; or start the relay, which keeps what can be read of them",
     )
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
 
 
 def _connect(path: Path) -> sqlite3.Connection:

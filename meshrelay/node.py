@@ -338,6 +338,7 @@ class Node:
         except StoreDamaged as error:
             log.error("%s; it is made anew", error)
             store.rebuild()
+        store.take_over()  # what a rescue that was cut short has left
         return store
 
     def _open_local(self) -> Local:

@@ -153,9 +153,9 @@ class Store:
     @classmethod
     def rescue(cls, path: Path, *, max_bytes: int | None = None) -> Store:
         """Open a store in place of one that cannot be opened, with what is whole of it; see :meth:`rebuild`."""
-        aside = database.set_aside(path)
+        database.move(path, database.salvage_of(path))
         store = cls.open(path, max_bytes=max_bytes)
-        store._take_over(aside)
+        store.take_over()
         return store
 
     def rebuild(self) -> None:
@@ -165,19 +165,51 @@ class Store:
         """
         with self._write_lock, self._watch_lock:
             self._check_open()
-            aside = database.set_aside(self._path)
+            database.move(self._path, database.salvage_of(self._path))
             try:
                 database.prepare(self._path)
                 with database.named_errors():
                     writer, watcher = self._connect_writer(), database.connect(self._path)
             except (StoreFull, StoreUnusable):
-                database.move(aside, self._path)
+                database.move(database.salvage_of(self._path), self._path)
                 raise
             for connection in (*self._readers, self._watcher, self._writer):
                 connection.close()
             self._readers = deque()  # whoever reads at this moment closes its own
             self._writer, self._watcher = writer, watcher
-        self._take_over(aside)
+        self.take_over()
+
+    def take_over(self) -> None:
+        """Take over what is whole of a file that was set aside; nothing, where there is none or all of it was done.
+
+        Cut short, or where there is no room for all, it begins anew at the next call.
+        """
+        aside = database.salvage_of(self._path)
+        if not aside.exists():
+            return
+        whole = True
+        for part in database.salvaged(aside):
+            if part is None:
+                whole = False
+                continue
+            items = list[SignedItem]()
+            received = 0
+            for data, came in part:
+                try:
+                    items.append(admit(data))
+                except InvalidItem:
+                    whole = False
+                    continue
+                received = max(received, came if isinstance(came, int) else items[-1].header.sent)
+            try:
+                self.put_many(items, received=received)
+            except StoreFull:
+                return
+        kept = database.aside_of(self._path)
+        database.move(aside, kept)
+        if whole:
+            for one in database.beside(kept):
+                one.unlink(missing_ok=True)
 
     def look_over(self) -> None:
         """Raise StoreDamaged where the file is damaged beyond single items, which :meth:`scrub` finds."""
@@ -953,27 +985,6 @@ class Store:
             except InvalidItem:
                 texts[item] = ""  # of a form that this version reads no more
         return [(n, texts[item]) for n, item in rows if item in texts]
-
-    def _take_over(self, aside: Path) -> None:
-        whole = True
-        for part in database.salvaged(aside):
-            if part is None:
-                whole = False
-                continue
-            items = list[SignedItem]()
-            received = 0
-            for data, came in part:
-                try:
-                    items.append(admit(data))
-                except InvalidItem:
-                    whole = False
-                    continue
-                received = max(received, came if isinstance(came, int) else items[-1].header.sent)
-            with suppress(StoreFull):
-                self.put_many(items, received=received)
-        if whole:
-            for one in database.beside(aside):
-                one.unlink(missing_ok=True)
 
     def _check_open(self) -> None:
         if self._closed:

@@ -105,6 +105,19 @@ def test_of_damaged_notes_all_is_kept_that_can_be_read_and_the_old_ones_stay_bes
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_a_rescue_that_was_cut_short_is_done_anew(path: Path) -> None:
+    fill(path, senders=40)
+    data = bytearray(path.read_bytes())
+    page = data.index(b"Sender 30 ") // 4096 * 4096
+    data[page : page + 8] = b"\xff" * 8
+    path.write_bytes(data)
+    for name in ("local.db.fresh", "local.db.fresh-wal", "local.db.damaged"):
+        (path.parent / name).write_bytes(b"half of it")
+    with closing(Local.rescue(path)) as local:
+        assert len(local.anchors()) > 20
+    assert {one.name for one in path.parent.iterdir()} == {"local.db", "local.db.lock", "local.db.damaged"}
+
+
 def test_notes_of_which_nothing_can_be_read_are_begun_anew(path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"nothing of a database " * 500)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -331,6 +332,19 @@ def test_holes_in_a_file_cost_what_was_in_them_alone(relay: Relay) -> None:
     path.write_bytes(data)
     relay.store.rebuild()
     assert 120 < len(held(relay, items)) < 150
+
+
+def test_a_rescue_that_was_cut_short_is_gone_on_with(relay: Relay, tmp_path: Path) -> None:
+    items = said(Author(1), 20)
+    receive(relay, items)
+    path = relay.store.path
+    relay.store.close()
+    path.rename(path.with_name("store.db.salvage"))
+    with closing(Store.open(path)) as store:
+        store.put_many(items[:7], received=NOON)
+        store.take_over()
+        assert set(store.headers([item.id for item in items])) == {item.id for item in items}
+        assert {one.name for one in path.parent.glob("store.db.*")} <= {"store.db.lock"}
 
 
 def test_a_file_that_cannot_be_opened_makes_way_for_a_new_one(tmp_path: Path) -> None:
