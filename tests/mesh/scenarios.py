@@ -236,7 +236,8 @@ async def revocation_under_load(
     """G7: links of 64 KB/s full with a backlog, a flood of throwaway statements; then a key is taken back."""
     root, other = key("root 0"), key("root 1")
     known = (root.public, other.public)
-    world = World(folder, seed=seed, weather=Weather(latency=0.02, rate=rate))
+    # One sender's backlog has to find room within what a store lets one key have.
+    world = World(folder, seed=seed, weather=Weather(latency=0.02, rate=rate), store=400_000_000)
     for number in range(relays):
         evil = number >= relays - hostiles
         world.add(knows=known, hostile=hostile(Floods, known=known) if evil else None)
@@ -249,6 +250,9 @@ async def revocation_under_load(
         relay.boot()
     for relay in honest[:3]:
         relay.publish(*held)
+    await asyncio.sleep(0.1)
+    if not all(one.holds(held) for one in honest[:3]):
+        raise RuntimeError("there is no room for the backlog")
     await asyncio.sleep(dice.uniform(2, 10))
     word = sign(Revocation(START + int(world.moment), root.public), root)
     began = world.moment

@@ -45,7 +45,6 @@ START = 1_790_000_000
 """The true time, in unix seconds, when a world begins."""
 PORT = 8443
 
-_STORE = 12_000_000  # bytes a relay may keep
 _HEAD = 250  # bytes of a request or reply beside its body
 _PACKET = 1_400
 _HANDSHAKE = 1_000  # bytes of TCP and TLS in each of four flights, certificates included
@@ -100,6 +99,7 @@ class World:
         seed: int,
         weather: Weather | None = None,
         housekeeping: tuple[float, float] = (40.0, 80.0),
+        store: int = 12_000_000,
     ) -> None:
         self.dice = random.Random(f"world {seed}")
         self.seed = seed
@@ -107,6 +107,8 @@ class World:
         self.weather = weather or Weather()
         self.housekeeping = housekeeping
         """Between how many seconds a relay looks whether something has had its time."""
+        self.store = store
+        """Bytes a relay may keep."""
         self.relays: list[SimRelay] = []
         self.passed = 0
         """Bytes that crossed links."""
@@ -314,9 +316,9 @@ class SimRelay:
         """Start, with what the disk holds."""
         self.boots += 1
         if not (self._folder / "store.db").exists():
-            for source in _template(self.world.folder).iterdir():
+            for source in _template(self.world).iterdir():
                 shutil.copyfile(source, self._folder / source.name)
-        store = Store.open(self._folder / "store.db", max_bytes=_STORE)
+        store = Store.open(self._folder / "store.db", max_bytes=self.world.store)
         # What a power cut would take is no matter here, and the disk's time is not virtual.
         store._writer.execute("PRAGMA synchronous = OFF")
         self.relay = Relay(store, Local.open(self._folder / "local.db"), Keyring(self._folder / "keys"), keeper=True)
@@ -479,12 +481,12 @@ class _Wire(Talk):
         return other
 
 
-def _template(folder: Path) -> Path:
+def _template(world: World) -> Path:
     """Return a folder with empty databases: to copy them is cheaper than to make them."""
-    template = folder / "template"
+    template = world.folder / "template"
     if not template.exists():
         template.mkdir()
-        Store.open(template / "store.db", max_bytes=_STORE).close()
+        Store.open(template / "store.db", max_bytes=world.store).close()
         Local.open(template / "local.db").close()
     return template
 
