@@ -1,6 +1,7 @@
 """How the items' database came to have its present form, step by step; a step that was released is never edited.
 
-Not here: what the tables are used for (store.py), and the database of private facts (local.py).
+Not here: what the tables are used for (store.py), and the steps of the database of private facts (local.py), which are
+taken by the same function.
 """
 
 from __future__ import annotations

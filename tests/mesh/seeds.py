@@ -1,7 +1,8 @@
 """Many seeds of a scenario: ``python -m tests.mesh.seeds healing|revocation|gathering [FIRST LAST] [AT_ONCE]``.
 
 Prints what each seed showed as soon as it is there, and the worst and the median at the end; fails where one of them
-misses its bounds. A seed of the first takes a processor about a minute, one of the second two, one of the third none.
+misses its bounds. A seed of the first takes a processor about a minute, one of the second longer, one of the third a
+moment.
 """
 
 from __future__ import annotations
