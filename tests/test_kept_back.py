@@ -198,4 +198,4 @@ async def test_whoever_asks_for_it_or_offers_it_is_answered_as_if_it_were_not_he
         assert await side.summaries(keys) == [None, plain.header]
         assert await side.items(keys) == ([(plain.header.key, plain.data)], 2)
         offer = list(zip(keys, (secret.header, plain.header), strict=True))
-        assert await side.choose(offer) == ([Answer.NEW, Answer.KNOWN], [0])
+        assert await side.choose(offer, giver=bytes(32)) == ([Answer.NEW, Answer.KNOWN], [0])

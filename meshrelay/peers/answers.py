@@ -199,7 +199,7 @@ class Answers:
 
     async def _offer(self, asked: Asked) -> Reply:
         offer = wire.unpack_offer(asked.body)
-        answers, wanted = await self._side.choose(offer)
+        answers, wanted = await self._side.choose(offer, giver=asked.caller)
         self._side.note([key for key, _ in offer], asked.caller)
         return Reply(wire.pack_choice(answers, wanted))
 

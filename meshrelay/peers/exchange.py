@@ -215,8 +215,8 @@ class _Exchange:
     def _worth(self, keys: Sequence[bytes], claims: Sequence[Header | None]) -> list[Header]:
         """Leave out what is gone there or would be declined here."""
         worth: list[Header] = []
-        for key, claim in zip(keys, claims, strict=True):
-            if claim is not None and not self._side.declines(claim):
+        for key, claim, taken in zip(keys, claims, self._side.would_take(claims), strict=True):
+            if claim is not None and taken:
                 worth.append(claim)
             else:
                 self._view.decline([key])
@@ -333,6 +333,7 @@ class _Exchange:
         """Remember who has what, and what the peer does not want."""
         refused = [key for key, answer in zip(keys, answers, strict=True) if answer in (Answer.DECLINED, Answer.BAD)]
         held = [key for key, answer in zip(keys, answers, strict=True) if answer is Answer.KNOWN]
+        self.shared |= Answer.COMING in answers
         self._view.refuse(refused)
         self.report.refused += len(refused)
         self._side.note(held, self._link.relay_id)

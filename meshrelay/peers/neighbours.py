@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -71,7 +71,7 @@ class Neighbour:
     view: PeerView = field(default_factory=PeerView)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     talking: asyncio.Lock = field(default_factory=asyncio.Lock)
-    waiting: list[tuple[float, int, bool, tuple[Header, ...]]] = field(default_factory=list)
+    waiting: list[tuple[float, int, bool, Mapping[bytes, Header]]] = field(default_factory=list)
     """A heap of what is to be pushed: when, a running number, whether at once, what."""
     pushed: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
     news: asyncio.Event = field(default_factory=asyncio.Event)

@@ -14,7 +14,7 @@ import contextlib
 import heapq
 import itertools
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from meshrelay.core.envelope import Header, ItemClass
 from meshrelay.errors import PeerFault, PeerUnreachable, Refusal
@@ -97,7 +97,8 @@ class Push:
                 except Refusal as error:
                     log.warning("what has arrived is not pushed: %s", error)  # exchanges will find it
                     break
-                self._sort([one for one in headers if one is not None and one.sent <= self._side.now + _AHEAD])
+                latest = self._side.now + _AHEAD
+                self._sort([one for one in headers if one is not None and one.sent <= latest])
             moment = _moment()
             for lane in lanes:
                 if lane.items and lane.due <= moment:
@@ -120,6 +121,7 @@ class Push:
     def _send(self, headers: Sequence[Header], *, at_once: bool, to_all: bool) -> None:
         """Let a few neighbours, drawn for this, have something now, and the others be offered it a little later."""
         moment = _moment()
+        items = {one.key: one for one in headers}
         neighbours = [
             one
             for one in self._neighbours
@@ -127,7 +129,7 @@ class Push:
         ]
         self._side.dice.shuffle(neighbours)
         for place, neighbour in enumerate(neighbours if to_all else neighbours[:_FANOUT]):
-            fresh = tuple([one for one in headers if self._is_news(one, neighbour)])
+            fresh = self._news_for(neighbour, items)
             if not fresh:
                 continue
             first = place < _FANOUT
@@ -138,8 +140,9 @@ class Push:
                 neighbour.wake.set()
             neighbour.news.set()
 
-    def _is_news(self, header: Header, neighbour: Neighbour) -> bool:
-        return header.key not in neighbour.pushed and neighbour.relay_id not in self._side.holders(header.key)
+    def _news_for(self, neighbour: Neighbour, items: Mapping[bytes, Header]) -> dict[bytes, Header]:
+        has, pushed, relay_id = self._side.is_held_by, neighbour.pushed, neighbour.relay_id
+        return {key: one for key, one in items.items() if key not in pushed and not has(relay_id, key)}
 
     async def serve(self, neighbour: Neighbour) -> None:
         """Push to one neighbour what is due, until cancelled."""
@@ -155,16 +158,18 @@ class Push:
                     neighbour.news.clear()
                     continue
                 moment = _moment()
-                at_once: list[Header] = []
-                offered: list[Header] = []
+                at_once: dict[bytes, Header] = {}
+                offered: dict[bytes, Header] = {}
                 while waiting and waiting[0][0] <= moment:
                     _, _, urgent, some = heapq.heappop(waiting)
-                    (at_once if urgent else offered).extend(some)
+                    (at_once if urgent else offered).update(some)
                 await self._push(neighbour, at_once, offered)
 
-    async def _push(self, neighbour: Neighbour, at_once: Sequence[Header], offered: Sequence[Header]) -> None:
-        urgent = {one.key: one for one in at_once if self._is_news(one, neighbour)}
-        others = {one.key: one for one in offered if one.key not in urgent and self._is_news(one, neighbour)}
+    async def _push(
+        self, neighbour: Neighbour, at_once: Mapping[bytes, Header], offered: Mapping[bytes, Header]
+    ) -> None:
+        urgent = self._news_for(neighbour, at_once)
+        others = {key: one for key, one in self._news_for(neighbour, offered).items() if key not in urgent}
         if neighbour.failures or not (urgent or others):
             return  # one that fails is reconciled with when it is back
         neighbour.pushed.update(dict.fromkeys([*urgent, *others]))

@@ -15,7 +15,7 @@ from typing import ParamSpec, Protocol, TypeVar
 
 from meshrelay.core import order
 from meshrelay.core.clock import Clock
-from meshrelay.core.envelope import Header
+from meshrelay.core.envelope import Header, ItemClass
 from meshrelay.core.quota import Source
 from meshrelay.core.reconcile import SALT_SIZE
 from meshrelay.errors import InvalidItem
@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 _DICE = random.SystemRandom()
 _EXPECTED = 5.0  # seconds for which an item that was asked for is left to whoever was asked
+_PROMISES = 20_000  # items on their way here by offers; more are asked of everybody who offers them
+_BROKEN = 600.0  # seconds for which an item that was promised and did not come is left to nobody
 _GIVERS = 20_000  # items of which we remember who has them
 
 _ANSWERS = {Outcome.NEW: Answer.NEW, Outcome.KNOWN: Answer.KNOWN, Outcome.DECLINED: Answer.DECLINED}
@@ -68,6 +70,7 @@ class OurSide:
         self.read = read
         self.dice = dice
         self._coming: dict[bytes, float] = {}
+        self._promised: OrderedDict[bytes, tuple[bytes, float]] = OrderedDict()
         self._clock = clock
         self._write = write
         self._holders: OrderedDict[bytes, set[bytes]] = OrderedDict()
@@ -85,14 +88,21 @@ class OurSide:
         """Tell whether an item matters here, so that it is carried first."""
         return self.relay.trust.matters(header)
 
-    def declines(self, header: Header) -> str:
-        """Return why an item would not be taken here, or an empty text."""
+    def would_take(self, claims: Iterable[Header | None]) -> list[bool]:
+        """Tell of each item whether it would be taken here; none stands for one of no kind that is known."""
         clock = self._clock()
-        return self.relay.declines(header, now=clock.now, doubtful=clock.doubtful)
+        return [
+            claim is not None and not self.relay.declines(claim, now=clock.now, doubtful=clock.doubtful)
+            for claim in claims
+        ]
 
     def holders(self, key: bytes) -> frozenset[bytes]:
         """Return the relays that are known to have an item, because they gave, offered or took it."""
         return frozenset(self._holders.get(key, ()))
+
+    def is_held_by(self, relay_id: bytes, key: bytes) -> bool:
+        """Tell whether a relay is known to have an item."""
+        return relay_id in self._holders.get(key, ())
 
     def note(self, keys: Iterable[bytes], relay_id: bytes) -> None:
         """Remember that a relay has these items."""
@@ -101,10 +111,14 @@ class OurSide:
         while len(self._holders) > _GIVERS:
             self._holders.popitem(last=False)
 
-    def is_coming(self, key: bytes) -> bool:
-        """Tell whether an exchange has just asked for an item; a peer that is slow to give it keeps nobody waiting."""
-        until = self._coming.get(key)
-        return until is not None and asyncio.get_running_loop().time() < until
+    def is_coming(self, key: bytes, *, offered_by: bytes = b"") -> bool:
+        """Tell whether an item is on its way: asked of a relay a moment ago, or offered by another than `offered_by`.
+
+        Who is slow to give it keeps nobody waiting, and who offers it and does not give it does so once.
+        """
+        moment = asyncio.get_running_loop().time()
+        giver, until = self._promised.get(key, (b"", 0.0))
+        return moment < self._coming.get(key, 0.0) or (moment < until and giver != offered_by)
 
     def expect(self, keys: Iterable[bytes]) -> None:
         """Let other exchanges know that these items were asked for."""
@@ -123,7 +137,10 @@ class OurSide:
             self.relay.receive_many, datas, now=clock.now, doubtful=clock.doubtful, source=source
         )
         taken = [_taken(outcome) for outcome in outcomes]
-        self.note([one.key for one in taken if one.key is not None], giver)
+        keys = [one.key for one in taken if one.key is not None]
+        for key in keys:
+            self._promised.pop(key, None)
+        self.note(keys, giver)
         return taken
 
     async def summaries(self, keys: Sequence[bytes]) -> list[Header | None]:
@@ -135,13 +152,30 @@ class OurSide:
         """Return keys and items that fit into one batch, in the order asked, and how many of the keys that settles."""
         return await self.read(self._items, keys)
 
-    async def choose(self, offer: Sequence[tuple[bytes, Header | None]]) -> tuple[list[Answer], list[int]]:
-        """Answer an offer: what is new here and would be taken, and in which order it should come."""
+    async def choose(
+        self, offer: Sequence[tuple[bytes, Header | None]], *, giver: bytes
+    ) -> tuple[list[Answer], list[int]]:
+        """Answer the relay `giver`: what is new here and would be taken, and in which order it should come.
+
+        What others offer meanwhile is coming already, unless it is pressing.
+        """
         # What was stored a moment ago may not be in the index yet, and what is kept back is not to be told from it.
         keys = self.index.keys if not self.relay.kept_back else frozenset[bytes]()
         others = [key for key, _ in offer if key not in keys]
         held = await self.read(self._held, others) if others else {}
-        answers = [Answer.KNOWN if key in keys or key in held else self._wants(key, claim) for key, claim in offer]
+        lacking = {key for key in others if key not in held}
+        would_take = self.would_take(claim for _, claim in offer)
+        answers = [
+            Answer.KNOWN
+            if key not in lacking
+            else Answer.DECLINED
+            if not taken
+            else Answer.COMING
+            if self.is_coming(key, offered_by=giver)
+            else Answer.NEW
+            for (key, _), taken in zip(offer, would_take, strict=True)
+        ]
+        self._leave_to(giver, (key for (key, _), answer in zip(offer, answers, strict=True) if answer is Answer.NEW))
         wanted = [
             (order.carried(claim, matters=self.matters(claim)), place)
             for place, ((_, claim), answer) in enumerate(zip(offer, answers, strict=True))
@@ -149,12 +183,14 @@ class OurSide:
         ]
         return answers, [place for _, place in sorted(wanted)]
 
-    def _wants(self, key: bytes, claim: Header | None) -> Answer:
-        if self.is_coming(key):
-            return Answer.KNOWN
-        if claim is None:
-            return Answer.DECLINED  # of a kind that is unknown here
-        return Answer.DECLINED if self.declines(claim) else Answer.NEW
+    def _leave_to(self, giver: bytes, keys: Iterable[bytes]) -> None:
+        """Let others who offer these items wait: each once, so that promises alone keep nothing away."""
+        moment = asyncio.get_running_loop().time()
+        while self._promised and next(iter(self._promised.values()))[1] + _BROKEN < moment:
+            self._promised.popitem(last=False)
+        for key in keys:
+            if key[0] > ItemClass.GRAVE and len(self._promised) < _PROMISES:
+                self._promised.setdefault(key, (giver, moment + _EXPECTED))
 
     def _held(self, keys: Sequence[bytes]) -> dict[bytes, Header]:
         """Return what others may know is held here: what is kept back is not."""

@@ -58,6 +58,12 @@ class Answer(IntEnum):
     """Not taken here: no room, blocked, or not now."""
     BAD = 3
     """Not an item."""
+    COMING = 4
+    """Offered: another relay was asked for it a moment ago."""
+
+
+_OF_AN_OFFER = (Answer.NEW, Answer.KNOWN, Answer.DECLINED, Answer.COMING)
+_OF_A_BATCH = (Answer.NEW, Answer.KNOWN, Answer.DECLINED, Answer.BAD)
 
 
 def pack_hello(*, port: int, now: int) -> bytes:
@@ -158,7 +164,7 @@ def pack_choice(answers: Sequence[Answer], wanted: Iterable[int]) -> bytes:
 
 def unpack_choice(data: bytes, *, offered: int) -> tuple[list[Answer], list[int]]:
     """Read the answer to an offer of so many items; each NEW one is wanted exactly once."""
-    answers = unpack_answers(data[:offered], given=offered)
+    answers = _answers(data[:offered], _OF_AN_OFFER, count=offered)
     if (len(data) - offered) % _INDEX.size:
         raise InvalidMessage("not an answer to an offer")
     wanted = [index for (index,) in _INDEX.iter_unpack(data[offered:])]
@@ -169,7 +175,11 @@ def unpack_choice(data: bytes, *, offered: int) -> tuple[list[Answer], list[int]
 
 def unpack_answers(data: bytes, *, given: int) -> list[Answer]:
     """Read one answer for each of the items given."""
-    if len(data) != given or any(byte > Answer.BAD for byte in data):
+    return _answers(data, _OF_A_BATCH, count=given)
+
+
+def _answers(data: bytes, allowed: Sequence[Answer], *, count: int) -> list[Answer]:
+    if len(data) != count or any(byte not in allowed for byte in data):
         raise InvalidMessage("not one answer an item")
     return [Answer(byte) for byte in data]
 

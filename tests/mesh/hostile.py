@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from meshrelay.core.admission import sign
 from meshrelay.core.bulletin import Urgency
@@ -16,6 +17,7 @@ from meshrelay.core.statements import Revocation
 from meshrelay.errors import PeerFault, PeerUnreachable
 from meshrelay.peers import wire
 from meshrelay.peers.answers import Answers, Asked, Reply
+from meshrelay.peers.talk import Talk
 from tests.mesh.simulator import PORT, START, SimRelay
 
 
@@ -48,7 +50,10 @@ class Withholds(_Hostile):
 
 
 class Promises(_Hostile):
-    """Names items that do not exist, says the best of them, and then gives nothing, junk, or no answer at all."""
+    """Names items that do not exist, says the best of them, and then gives nothing, junk, or no answer at all.
+
+    It offers them, too, and with them whatever others could give, and gives nothing of it.
+    """
 
     def __init__(self, relay: SimRelay) -> None:
         super().__init__(relay)
@@ -71,6 +76,16 @@ class Promises(_Hostile):
             if how == 2:
                 return Reply(wire.pack_items([]), wire.BATCH, settled=len(asked.body) // wire.KEY_SIZE)
         return await super().answer(method, path, asked)
+
+    async def _attack(self) -> None:
+        while True:
+            await asyncio.sleep(self._rolls.uniform(0.5, 2))
+            relay = self._relay
+            if not relay.up:
+                continue
+            held = [one for one in await relay.side.summaries(list(relay.index.keys)) if one is not None]
+            some = self._rolls.sample(held, min(len(held), 200)) + [self._claim(key) for key in self._made_up[:50]]
+            await _speak(relay, self._rolls, partial(_offer, some))
 
     def _claim(self, key: bytes) -> Header:
         """Say that it is the most urgent word of a sender whom everybody knows."""
@@ -145,13 +160,23 @@ def hostile(kind: type[_Hostile], *, known: tuple[bytes, ...]) -> Callable[[SimR
     return make
 
 
+async def _offer(headers: Sequence[Header], link: Talk) -> None:
+    await link.offer(headers)
+
+
 async def _put(relay: SimRelay, rolls: random.Random, datas: list[bytes]) -> None:
     """Give items to one of those whom it can reach."""
+    if datas:
+        await _speak(relay, rolls, lambda link: link.give(wire.pack_items(datas), count=len(datas)))
+
+
+async def _speak(relay: SimRelay, rolls: random.Random, say: Callable[[Talk], Awaitable[object]]) -> None:
+    """Say something to one of those whom it can reach."""
     near = [one for one in relay.world.relays if one is not relay and relay.world.joined(relay, one)]
-    if not datas or not near:
+    if not near:
         return
     try:
         async with relay.dial(rolls.choice(near)) as link:
-            await link.give(wire.pack_items(datas), count=len(datas))
+            await say(link)
     except (PeerFault, PeerUnreachable):
         return

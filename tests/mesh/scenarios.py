@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,8 +17,9 @@ from meshrelay.core.envelope import SignedItem
 from meshrelay.core.keys import SigningKey
 from meshrelay.core.statements import Revocation
 from meshrelay.core.trust import Author, Standing
+from meshrelay.peers.wire import Answer
 from meshrelay.relay import Query
-from tests.mesh.hostile import KINDS, Floods, hostile
+from tests.mesh.hostile import KINDS, Floods, Promises, hostile
 from tests.mesh.simulator import START, SimRelay, Weather, World
 
 DAY = 86_400
@@ -262,6 +264,43 @@ async def revocation_under_load(
     after = sorted(one.arrived[word.id] - began for one in honest if word.id in one.arrived)
     await world.end()
     return Reached(seed, tuple(after), there, world.trace)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What became of a backlog on thin links: virtual seconds until all had it, and the bytes that crossed."""
+
+    seed: int
+    after: float | None
+    said: Counter[Answer]
+    """What honest relays said of what they were given."""
+    passed: int
+    needed: int
+    """Bytes of the backlog, as many times as it had to be given."""
+
+
+async def backlog(
+    folder: Path, *, seed: int, relays: int = 10, count: int = 2_000, rate: float = 64 * 1024, promising: int = 0
+) -> Backlog:
+    """One relay has a backlog and the others have nothing; as many more as are `promising` offer it and never give."""
+    sender = key("clinic")
+    dice = random.Random(f"backlog {seed}")
+    words = [dice.randbytes(200).hex() for _ in range(50)]
+    items = [notice(sender, n, sent=START - 2 * count + n, words=words[n % 50]) for n in range(count)]
+    world = World(folder, seed=seed, weather=Weather(latency=0.02, rate=rate), store=400_000_000)
+    for number in range(relays + promising):
+        evil = number >= relays
+        world.add(knows=[sender.public], hostile=hostile(Promises, known=(sender.public,)) if evil else None)
+    honest = world.relays[:relays]
+    world.spawn(world.announce())
+    for relay in world.relays:
+        relay.boot()
+    honest[0].publish(*items)
+    took = await world.until(lambda: all(one.holds(items) for one in honest), most=600)
+    needed = (relays - 1) * sum(item.header.size for item in items)
+    shown = Backlog(seed, took, world.said, world.passed, needed)
+    await world.end()
+    return shown
 
 
 Contact = tuple[int, tuple[tuple[int, int], ...]]

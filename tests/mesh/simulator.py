@@ -15,6 +15,7 @@ import hashlib
 import random
 import selectors
 import shutil
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +25,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from meshrelay.core.clock import Clock, Evidence, tell
 from meshrelay.core.envelope import ItemClass, SignedItem
+from meshrelay.core.quota import Source
 from meshrelay.core.trust import Anchor
 from meshrelay.errors import PeerUnreachable
 from meshrelay.index import Index
@@ -32,7 +34,7 @@ from meshrelay.local import Local
 from meshrelay.peers import wire
 from meshrelay.peers.answers import Answers, Asked, Reply
 from meshrelay.peers.discovery import Sighting
-from meshrelay.peers.side import OurSide
+from meshrelay.peers.side import OurSide, Taken
 from meshrelay.peers.spread import Spread
 from meshrelay.peers.talk import Answered, CutOff, Talk, check_status
 from meshrelay.relay import Relay
@@ -113,6 +115,8 @@ class World:
         self.passed = 0
         """Bytes that crossed links."""
         self.requests = 0
+        self.said: Counter[wire.Answer] = Counter()
+        """What honest relays said of what others gave them."""
         self._trace = hashlib.sha256()
         self._turns: dict[tuple[int, int], asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -274,6 +278,17 @@ class OnlyId:
         return self.relay_id
 
 
+class _Counting(OurSide):
+    """Counts what it says of what it is given."""
+
+    said: Counter[wire.Answer]
+
+    async def receive(self, datas: Sequence[bytes], *, giver: bytes, source: Source) -> list[Taken]:
+        taken = await super().receive(datas, giver=giver, source=source)
+        self.said.update(one.answer for one in taken)
+        return taken
+
+
 class SimRelay:
     """One relay of a world: `boot()`, `crash()`, `boot()` again.
 
@@ -330,7 +345,7 @@ class SimRelay:
         self.index = Index(keys)
         self._saved = self.relay.saved_time()
         self._wrote = asyncio.Event()
-        self.side = OurSide(
+        self.side = _Counting(
             self.relay,
             self.index,
             clock=self.clock,
@@ -338,6 +353,7 @@ class SimRelay:
             write=self._write,
             dice=random.Random(f"relay {self.world.seed} {self.number} {self.boots}"),
         )
+        self.side.said = self.world.said if self.hostile is None else Counter()
         answers = Answers(self.side, port=PORT)
         self.answers = self.hostile(self, answers) if self.hostile is not None else answers
         self.ear = asyncio.Queue(256)

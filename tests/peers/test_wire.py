@@ -68,12 +68,14 @@ def test_keys_come_back_and_none_twice() -> None:
 
 
 def test_a_choice_names_each_wanted_item_once_in_the_order_wanted() -> None:
-    answers = [Answer.NEW, Answer.KNOWN, Answer.NEW, Answer.DECLINED]
+    answers = [Answer.NEW, Answer.KNOWN, Answer.NEW, Answer.DECLINED, Answer.COMING]
     data = wire.pack_choice(answers, [2, 0])
-    assert wire.unpack_choice(data, offered=4) == (answers, [2, 0])
-    for wanted in ([2], [2, 0, 0], [2, 1], [2, 9]):
+    assert wire.unpack_choice(data, offered=5) == (answers, [2, 0])
+    for wanted in ([2], [2, 0, 0], [2, 1], [2, 9], [2, 0, 4]):
         with pytest.raises(InvalidMessage):
-            wire.unpack_choice(wire.pack_choice(answers, wanted), offered=4)
+            wire.unpack_choice(wire.pack_choice(answers, wanted), offered=5)
+    with pytest.raises(InvalidMessage):
+        wire.unpack_choice(wire.pack_choice([Answer.BAD], []), offered=1)
 
 
 def test_answers_that_do_not_fit_the_items_are_refused() -> None:
