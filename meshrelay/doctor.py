@@ -29,7 +29,7 @@ from meshrelay.core.clock import AGREEMENT, Clock
 from meshrelay.errors import PeerFault, PeerUnreachable, Refusal
 from meshrelay.local import KnownPeer
 from meshrelay.networks import Network
-from meshrelay.peers.addressbook import PeerAddress, pinned
+from meshrelay.peers.addressbook import PeerAddress, kept, pinned
 from meshrelay.peers.client import Link
 from meshrelay.peers.discovery import SERVICE_TYPE, Heard, Sighting, call
 from meshrelay.peers.ladder import Way
@@ -226,11 +226,12 @@ async def examine(case: Case, *, sweeping: bool = False) -> Report:
 
 async def _dial_known(case: Case, here: Sequence[Network]) -> list[Tried]:
     given = [pinned(PeerAddress.parse(uri), case.book) for uri in case.given]
-    given += [PeerAddress.parse(peer.uri) for peer in case.book if peer.kept]
+    book = kept(case.book)
+    given += [address for peer, address in book if peer.kept]
     met = [
         PeerAddress(address.host, address.port, peer.relay_id)
-        for peer in case.book
-        if not peer.kept and (address := PeerAddress.parse(peer.uri)) not in given
+        for peer, address in book
+        if not peer.kept and address not in given
     ]
     named = {Way.GIVEN: list(dict.fromkeys(given))[:_TRIES], Way.BOOK: met[:_TRIES]}
     return list(

@@ -8,6 +8,7 @@ install step.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -37,6 +38,26 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("filterwarnings", "error")
         # Bodies that are too large on purpose: aiohttp would have them sent in pieces.
         config.addinivalue_line("filterwarnings", "ignore:Sending a large body directly:ResourceWarning")
+
+
+class _Unforeseen(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.found: list[BaseException] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info is not None and record.exc_info[1] is not None:
+            self.found.append(record.exc_info[1])
+
+
+@pytest.fixture(autouse=True)
+def unforeseen() -> Iterator[list[BaseException]]:
+    """What relays in this process wrote down with a traceback and survived: a test that expects it empties the list."""
+    handler = _Unforeseen()
+    logging.getLogger("meshrelay").addHandler(handler)
+    yield handler.found
+    logging.getLogger("meshrelay").removeHandler(handler)
+    assert not handler.found
 
 
 class PatientLoop(asyncio.SelectorEventLoop):

@@ -14,7 +14,7 @@ from meshrelay.cli.session import Session, pass_session
 from meshrelay.errors import NotFound, PeerFault, PeerUnreachable
 from meshrelay.index import Index
 from meshrelay.local import KnownPeer
-from meshrelay.peers.addressbook import PeerAddress, pinned
+from meshrelay.peers.addressbook import PeerAddress, kept, pinned
 from meshrelay.peers.client import sync as exchange_with
 from meshrelay.peers.exchange import ExchangeReport
 from meshrelay.peers.link import open_identities
@@ -104,15 +104,17 @@ def remove(session: Session, url: str) -> None:
 
     One on the same network may be found again.
     """
-    address = PeerAddress.parse(url)
     with session.relay() as relay:
-        book = [peer.uri for peer in relay.local.peers()]
-        named = [uri for uri in book if uri == str(address) or PeerAddress.parse(uri).place == address.place]
+        book = relay.local.peers()
+        named = [peer.uri for peer in book if peer.uri == url]
+        if not named:
+            address = PeerAddress.parse(url)
+            named = [peer.uri for peer, known in kept(book) if known.place == address.place]
         for uri in named:
             relay.local.remove_peer(uri)
             click.echo(f"Removed: {uri}")
         if not named:
-            raise NotFound(f"{address} is not in the address book", hint="see `meshrelay peers`")
+            raise NotFound(f"{url} is not in the address book", hint="see `meshrelay peers`")
 
 
 @click.command(cls=Command)

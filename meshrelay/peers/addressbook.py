@@ -7,6 +7,7 @@ nobody; one without is pinned on first use when the operator gave it, and never 
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -14,6 +15,8 @@ from dataclasses import dataclass, replace
 from meshrelay.errors import WrongUsage
 from meshrelay.local import KnownPeer
 from meshrelay.settings import PEERS_PORT
+
+log = logging.getLogger(__name__)
 
 _SCHEME = "meshrelay://"
 _ADDRESS = re.compile(
@@ -34,7 +37,7 @@ class PeerAddress:
         """Read an address; scheme and port may be left out. Raises WrongUsage."""
         match = _ADDRESS.fullmatch(text.strip().removeprefix(_SCHEME))
         port = int(match["port"] or PEERS_PORT) if match else 0
-        if match is None or not 0 < port < 65536:
+        if match is None or not 0 < port < 65536 or not _can_be_looked_up(match["host"]):
             raise WrongUsage(
                 f"{text[:80]!r} is not the address of a relay",
                 hint="write meshrelay://HOST:PORT or meshrelay://HOST:PORT#RELAYID",
@@ -61,10 +64,30 @@ class PeerAddress:
             return False
 
 
+def kept(book: Iterable[KnownPeer]) -> list[tuple[KnownPeer, PeerAddress]]:
+    """Return what is in a book with its addresses, but for those that can be none."""
+    found: list[tuple[KnownPeer, PeerAddress]] = []
+    for peer in book:
+        try:
+            found.append((peer, PeerAddress.parse(peer.uri)))
+        except WrongUsage as error:
+            log.warning("in the address book: %s", error)
+    return found
+
+
+def _can_be_looked_up(host: str) -> bool:
+    """Tell whether a name is one that a resolver takes: no empty part, none of more than 63 letters."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return host.startswith("[")
+    return True
+
+
 def pinned(address: PeerAddress, book: Iterable[KnownPeer]) -> PeerAddress:
     """Return the address with the relay id that its first use has pinned, if the operator gave it and it was used."""
     if address.relay_id is None:
-        for peer in book:
-            if peer.how == "given" and peer.relay_id is not None and PeerAddress.parse(peer.uri).place == address.place:
+        for peer, known in kept(book):
+            if peer.how == "given" and peer.relay_id is not None and known.place == address.place:
                 return replace(address, relay_id=peer.relay_id)
     return address

@@ -135,7 +135,10 @@ class _Given(AbstractResolver):
     ) -> list[ResolveResult]:
         found: list[ResolveResult] = []
         for given in self._hosts:
-            infos = await asyncio.get_running_loop().getaddrinfo(given, port, type=socket.SOCK_STREAM)
+            try:
+                infos = await asyncio.get_running_loop().getaddrinfo(given, port, type=socket.SOCK_STREAM)
+            except UnicodeError as error:
+                raise OSError(f"{given} can be no name") from error
             for kind, _, _, _, address in infos:
                 # A link-local address keeps its zone, which getaddrinfo turns into a number that aiohttp drops.
                 literal = given if "%" in given else str(address[0])

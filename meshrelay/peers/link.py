@@ -25,7 +25,7 @@ import os
 import secrets
 import ssl
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -233,8 +233,8 @@ class NetworkIdentities:
             self._forget()
         except (OSError, Refusal) as error:
             log.warning("a link key cannot be kept: %s; another is used until the relay stops", error)
-            with tempfile.TemporaryDirectory() as elsewhere:
-                return open_identity(Path(elsewhere) / LINK_FILE)
+            with _in_memory(_new_pem()) as elsewhere:
+                return _identity_in(elsewhere)
         return found
 
     def _forget(self) -> None:
@@ -286,14 +286,19 @@ def open_identity(path: Path) -> LinkIdentity:
     with contextlib.suppress(OSError):  # on a disk that cannot be written to, nothing is forgotten either
         path.touch()
     try:
-        certificate = x509.load_pem_x509_certificate(path.read_bytes())
-        server = _context(ssl.PROTOCOL_TLS_SERVER, path)
-        client = _context(ssl.PROTOCOL_TLS_CLIENT, path)
+        return _identity_in(path)
     except (ValueError, ssl.SSLError) as error:
         raise Refusal(
             f"the link key in {path} is damaged",
             hint="remove that file: a new one is made, and relays that were given this one's id need the new id",
         ) from error
+
+
+def _identity_in(path: Path) -> LinkIdentity:
+    """Load a link key and its certificate; raises ValueError or SSLError for a file that holds none."""
+    certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    server = _context(ssl.PROTOCOL_TLS_SERVER, path)
+    client = _context(ssl.PROTOCOL_TLS_CLIENT, path)
     server.num_tickets = 0  # nothing is resumed: one connection an exchange
     return LinkIdentity(_relay_id(certificate), server, client)
 
@@ -376,6 +381,21 @@ def _new_pem() -> bytes:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return private + certificate.public_bytes(serialization.Encoding.PEM)
+
+
+@contextlib.contextmanager
+def _in_memory(data: bytes) -> Iterator[Path]:
+    """Give data a path, for a library that reads from paths alone; where the system can, without a disk."""
+    if not hasattr(os, "memfd_create"):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / LINK_FILE
+            path.write_bytes(data)
+            yield path
+        return
+    with os.fdopen(os.memfd_create(LINK_FILE), "wb") as file:
+        file.write(data)
+        file.flush()
+        yield Path(f"/proc/self/fd/{file.fileno()}")
 
 
 def _write_private(path: Path, data: bytes) -> None:

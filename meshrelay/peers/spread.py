@@ -15,13 +15,14 @@ import contextlib
 import logging
 import random
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from functools import partial
 from typing import Protocol
 
 from meshrelay.errors import PeerFault, PeerUnreachable, Refusal
 from meshrelay.index import PeerView
 from meshrelay.local import KnownPeer
-from meshrelay.peers.addressbook import PeerAddress, pinned
+from meshrelay.peers.addressbook import PeerAddress, kept, pinned
 from meshrelay.peers.answers import Answers, Visit, network_of
 from meshrelay.peers.copies import Copies
 from meshrelay.peers.discovery import Sighting
@@ -57,6 +58,7 @@ _TRIES = 3  # to identify a relay that was sighted
 _FIRST = 0.2
 _BOTH = 1.0  # two that dial each other: the one with the lower id waits until the other is silent for so long
 _PATIENCE = 30.0
+_MENDED = 10.0  # until something that failed and has no end is begun again
 _SAVED = 600.0
 _ASKED = 600.0  # between two questions for other relays
 _ASKED_LONELY = 10.0  # the same while there are fewer neighbours than _LONELY
@@ -113,12 +115,12 @@ class Spread:
         self._believed = self._beliefs()
         try:
             async with asyncio.TaskGroup() as self._tasks:
-                await self._read_book()
-                self._spawn(self._hear_visits())
-                self._spawn(self._push.sort_news())
-                self._spawn(self._choose_anew())
+                await _logged(self._read_book())
+                self._keep_doing(self._hear_visits)
+                self._keep_doing(self._push.sort_news)
+                self._keep_doing(self._choose_anew)
                 if self._discovery is not None:
-                    self._spawn(self._hear_sightings(self._discovery))
+                    self._keep_doing(partial(self._hear_sightings, self._discovery))
         finally:
             self._tasks = None
 
@@ -189,7 +191,8 @@ class Spread:
     async def _read_book(self) -> None:
         """Take up what the operator gave and what was met before; let go of what the operator has removed."""
         book = await self._side.read(self._side.relay.local.peers)
-        given = [*self._addresses, *(PeerAddress.parse(peer.uri) for peer in book if peer.kept)]
+        entries = kept(book)
+        given = [*self._addresses, *(address for peer, address in entries if peer.kept)]
         for address in self._unfound.keys() - set(given):
             del self._unfound[address]
         for neighbour in self._neighbours:
@@ -203,9 +206,8 @@ class Spread:
             elif address not in self._unfound:
                 self._unfound[address] = "not reached yet"
                 self._spawn(self._find_given(address))
-        for peer in book:
+        for peer, address in entries:
             if peer.relay_id is not None and not peer.kept and self._neighbours.known(peer.relay_id) is None:
-                address = PeerAddress.parse(peer.uri)
                 self._add(peer.relay_id, Route((address.host,), address.port, "book"))
 
     async def _find_given(self, address: PeerAddress) -> None:
@@ -350,8 +352,8 @@ class Spread:
         self._end_those_let_go()
         if neighbour is not None:
             self._running[relay_id] = [
-                self._spawn(self._keep_in_touch(neighbour)),
-                self._spawn(self._push.serve(neighbour)),
+                self._keep_doing(partial(self._keep_in_touch, neighbour)),
+                self._keep_doing(partial(self._push.serve, neighbour)),
             ]
         return neighbour
 
@@ -496,9 +498,31 @@ class Spread:
         )
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        return self._group.create_task(_logged(work))
+
+    def _keep_doing(self, work: Callable[[], Coroutine[None, None, None]]) -> asyncio.Task[None]:
+        """Do what has no end, and begin again where it fails in a way that nobody foresaw: the others go on."""
+
+        async def for_ever() -> None:
+            while True:
+                await _logged(work())
+                await asyncio.sleep(_MENDED)
+
+        return self._group.create_task(for_ever())
+
+    @property
+    def _group(self) -> asyncio.TaskGroup:
         if self._tasks is None:
             raise RuntimeError("nothing is spread outside of run()")
-        return self._tasks.create_task(work)
+        return self._tasks
+
+
+async def _logged(work: Coroutine[None, None, None]) -> None:
+    """Do something; an error that nobody foresaw is written down, and ends nothing else."""
+    try:
+        await work
+    except Exception:
+        log.exception("%s failed", getattr(work, "__qualname__", work))
 
 
 def _wait_after(dice: random.Random, failures: int, *, longest: float) -> float:

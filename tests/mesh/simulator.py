@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import random
 import selectors
 import shutil
@@ -118,6 +119,8 @@ class World:
         self.said: Counter[wire.Answer] = Counter()
         """What honest relays said of what others gave them."""
         self._trace = hashlib.sha256()
+        self._unforeseen = _Unforeseen(self)
+        logging.getLogger("meshrelay").addHandler(self._unforeseen)
         self._turns: dict[tuple[int, int], asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -254,6 +257,7 @@ class World:
 
     async def end(self) -> None:
         """Stop everything."""
+        logging.getLogger("meshrelay").removeHandler(self._unforeseen)
         for relay in self.relays:
             await relay.crash()
         tasks = list(self._tasks)
@@ -262,6 +266,18 @@ class World:
         await asyncio.gather(*tasks, return_exceptions=True)
         if self.broken is not None:
             raise self.broken
+
+
+class _Unforeseen(logging.Handler):
+    """Ends a world in which a relay wrote down an error that nobody foresaw, and went on."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(logging.ERROR)
+        self._world = world
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info is not None:
+            self._world.broken = self._world.broken or record.exc_info[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import pytest
 
 from meshrelay.errors import Refusal
 from meshrelay.local import KnownPeer
-from meshrelay.peers.addressbook import PeerAddress, pinned
+from meshrelay.peers.addressbook import PeerAddress, kept, pinned
 
 ID = bytes(range(32))
 
@@ -30,12 +30,22 @@ def test_an_address_is_read_as_people_write_it(text: str, address: PeerAddress) 
 @pytest.mark.parametrize(
     "text",
     ["", "meshrelay://", "http://10.0.0.1:80", "10.0.0.1:0", "10.0.0.1:65536", "::1:8443", "[::1", "a b",
-     "10.0.0.1:8443#12", "u@10.0.0.1:8443", "10.0.0.1:8443/x", "[fe80::1%eth0;x]:1", "10.0.0.1:8443?x"],
+     "10.0.0.1:8443#12", "u@10.0.0.1:8443", "10.0.0.1:8443/x", "[fe80::1%eth0;x]:1", "10.0.0.1:8443?x",
+     "192.168.1..5", ".", f"{'x' * 64}.example:8443"],
 )  # fmt: skip
 def test_what_is_no_address_is_refused_with_a_hint(text: str) -> None:
     with pytest.raises(Refusal) as refusal:
         PeerAddress.parse(text)
     assert "meshrelay://HOST:PORT" in refusal.value.hint
+
+
+def test_what_stands_in_a_book_and_can_be_no_address_is_passed_by() -> None:
+    book = [
+        KnownPeer("meshrelay://10.0.0..1:8443", ID, "", "given", 5, kept=True),
+        KnownPeer("10.0.0.1", ID, "", "", 5),
+    ]
+    assert kept(book) == [(book[1], PeerAddress("10.0.0.1", 8443))]
+    assert pinned(PeerAddress("10.0.0.1", 8443), book).relay_id is None
 
 
 def test_link_local_addresses_are_told_apart() -> None:

@@ -5,6 +5,7 @@ import datetime
 import os
 import ssl
 import stat
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_address, ip_interface
@@ -247,8 +248,10 @@ async def test_hosts_are_dialled_on_one_network_at_a_time(tmp_path: Path) -> Non
 
 
 async def test_a_key_that_cannot_be_kept_holds_until_the_relay_stops(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Where the disk is full, the folder for temporary files often is, too.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))
     identities = NetworkIdentities(tmp_path / "link.pem" / "a file is no folder", look=Roaming(HOME))
     (tmp_path / "link.pem").touch()
     assert await ids(identities, "192.168.1.7") == await ids(identities, "192.168.1.7")

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from meshrelay.core.bulletin import Severity
+from meshrelay.core.reconcile import Keys
+from meshrelay.index import PeerView
 from meshrelay.local import KnownPeer
+from meshrelay.peers import addressbook, wire
 from meshrelay.peers import spread as spread_module
-from meshrelay.peers import wire
 from meshrelay.peers.answers import Asked, Reply, Route
 from meshrelay.peers.client import Link
 from meshrelay.peers.discovery import Discovery
@@ -310,3 +312,41 @@ async def test_an_address_book_that_cannot_be_written_stops_nothing(stations: li
 def test_the_wait_after_a_failure_is_bounded(failures: int) -> None:
     waits = [spread_module._wait_after(random.Random(failures), failures, longest=3.0) for _ in range(50)]
     assert all(0.75 <= wait <= 3.75 for wait in waits)
+
+
+async def test_an_error_that_nobody_foresaw_ends_one_task_and_not_the_others(
+    stations: list[Station], unforeseen: list[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, _ = stations
+    news = bulletins(1)
+    a.holds(news)
+    whole, failed = PeerView.keys, asyncio.Event()
+
+    def fails_once(view: PeerView, held: Keys) -> Keys:
+        if failed.is_set():
+            return whole(view, held)
+        failed.set()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(PeerView, "keys", fails_once)
+    monkeypatch.setattr(spread_module, "_MENDED", 0.1)
+    async with asyncio.timeout(30), b.in_touch(), a.in_touch(b):
+        await b.has(*news)
+    assert [type(one) for one in unforeseen] == [ZeroDivisionError]
+    unforeseen.clear()
+
+
+@pytest.mark.parametrize("wrong", ["192.168.1..5", f"{'x' * 64}.example:8443"])
+async def test_a_name_that_can_be_none_is_one_relay_not_reached_and_no_more(
+    stations: list[Station], monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    a, b, _ = stations
+    news = bulletins(1)
+    a.holds(news)
+    # As if it had come from a resolver of another kind, or out of an old book.
+    monkeypatch.setattr(addressbook, "_can_be_looked_up", lambda _: True)
+    a.relay.local.save_peer(KnownPeer(f"meshrelay://{wrong}", None, "", "given", 0, kept=True))
+    async with asyncio.timeout(30), b.in_touch(), a.in_touch(b) as spread:
+        await b.has(*news)
+        while not any("cannot connect" in one.error for one in spread.status()):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
