@@ -80,6 +80,11 @@ class PeerView:
         """How many keys are remembered."""
         return len(self._declined) + len(self._refused_by)
 
+    @property
+    def refuses(self) -> bool:
+        """Whether the peer does not want some of what is held here, as far as is remembered."""
+        return self.overflowed or bool(self._refused_by)
+
     def refused(self, key: bytes) -> bool:
         """Tell whether the peer is known not to want a key of ours."""
         return key in self._refused_by

@@ -144,7 +144,8 @@ class Node:
 
     def clock(self) -> Clock:
         """Return the time in force; asked often, so what it rests on is kept up to date elsewhere."""
-        return tell(Evidence(int(self._time()), self._saved, self.relay.heard, self._vouched, self.spread.agreeing()))
+        alone = Evidence(int(self._time()), self._saved, self.relay.heard, self._vouched)
+        return tell(dataclasses.replace(alone, agreeing=self.spread.agreeing(tell(alone).now)))
 
     def status(self) -> RelayStatus:
         """Return what this relay says of itself."""

@@ -16,6 +16,9 @@ class PeerStatus:
     connected: bool = False
     last_contact: int | None = None
     settled_at: int | None = None
+    """When it last had all that was held here and that it takes."""
+    refuses: bool = False
+    """Whether it does not take some of that."""
     bytes_sent: int = 0
     bytes_received: int = 0
     items_sent: int = 0

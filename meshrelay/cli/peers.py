@@ -236,7 +236,7 @@ def _exchange_line(report: dict[str, Any]) -> str:
     line = f"{report['uri']}: {report['received']} received, {report['sent']} sent, {report['refused']} refused"
     if report.get("trouble"):
         return f"{line}; cut short: {report['trouble']}"
-    return f"{line}; both now have the same" if report["settled"] else line
+    return f"{line}; both now have the same" if report["same"] else line
 
 
 def _peer_lines(peer: dict[str, Any], words: Words) -> list[str]:
@@ -245,7 +245,8 @@ def _peer_lines(peer: dict[str, Any], words: Words) -> list[str]:
     how = f", {_HOW.get(peer['how'], peer['how'])}" if peer["how"] else ""
     lines = [f"{peer['uri']}", f"  {peer['name'] + ': ' if peer['name'] else ''}{state}{met}{how}"]
     if peer["settled_at"]:
-        lines.append(f"  has everything held here as of {words.moment(peer['settled_at'])}")
+        taken = " that it takes," if peer["refuses"] else ""
+        lines.append(f"  has everything held here{taken} as of {words.moment(peer['settled_at'])}")
     if peer["items_received"] or peer["items_sent"] or peer["refused"] or peer["bytes_received"]:
         lines.append(
             f"  since the start {peer['items_received']} received in {words.size(peer['bytes_received'])}, "

@@ -31,6 +31,7 @@ _EXCHANGE = 900.0  # seconds for an exchange; the next one goes on from there
 
 _FEW = 16  # so few items are fetched without asking for their summaries
 _DEFLATED = 3  # to one: how much a batch shrinks
+_AT_A_TIME = 20_000  # items that one exchange finds missing here, or a round's more
 _FAULTS = 3
 _ALL = tuple(range(reconcile.CLASSES))
 _SLOW_START = (
@@ -44,11 +45,13 @@ _SLOW_START = (
 class ExchangeReport:
     """What one exchange did: items received (new here), sent (new there), refused by either side, bytes of bodies.
 
-    `settled` says that nothing is left that either side lacks and would take. `trouble` is what cut it short.
+    `settled` says that nothing is left that either side lacks and would take, `same` that nothing is left at all.
+    `trouble` is what cut it short.
     """
 
     relay_id: bytes = b""
     settled: bool = False
+    same: bool = False
     received: int = 0
     sent: int = 0
     declined: int = 0
@@ -99,6 +102,7 @@ async def exchange(
                     await work.carry_the_rest(budget=None if settled or budget is None else budget // 4)
                 if settled:
                     work.report.settled = not work.shared
+                    work.report.same = work.report.settled and not view.remembered and not view.overflowed
                     break
     except (PeerFault, PeerUnreachable) as error:
         if not work.report.rounds:
@@ -168,8 +172,11 @@ class _Exchange:
             need += found.need
             self.report.rounds += 1
             unsettled = reconcile.CLASSES if work.unsettled is None else work.unsettled
-            known = [key for key in need if key[0] < unsettled + (budget is not None)]
+            enough = len(need) >= _AT_A_TIME
+            known = [key for key in need if enough or key[0] < unsettled + (budget is not None)]
             await self._need(known, sparing=budget is not None)
+            if enough:
+                break  # what a peer can name has no end; the next exchange goes on
         if budget is None or work.unsettled is None or work.unsettled > ItemClass.GRAVE:
             # Only now is it sure that nothing more pressing will be named.
             soon, self._soon = self._soon, []
@@ -245,9 +252,13 @@ class _Exchange:
                 unsettled = chunk[batch.settled :]
                 self._release(unsettled)
                 rest.extendleft(reversed(unsettled))
-        finally:
+        except BaseException:
             if taking is not None:
-                await taking
+                # What came is stored all the same; what goes wrong with it must not hide what ended this.
+                await asyncio.gather(taking, return_exceptions=True)
+            raise
+        if taking is not None:
+            await taking
 
     def _claim(self, rest: deque[bytes]) -> list[bytes]:
         """Take the next chunk, and let other exchanges know that it is coming."""

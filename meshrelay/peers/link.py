@@ -159,7 +159,7 @@ class NetworkIdentities:
         that have no router yet are given the same time to get one, for an address comes before the way out.
         """
         for _ in range(_CALLS):
-            new = [one for one in self._look_now() if not one.is_loopback and self._key(one) not in self._marks]
+            new = [one for one in self._look_now() if not one.is_loopback and not self._is_sure(one)]
             if not networks.call_routers(new) and not (patient and any(one.router is None for one in new)):
                 break
             await asyncio.sleep(_CALL_WAIT)
@@ -211,6 +211,11 @@ class NetworkIdentities:
     def _key(self, network: Network) -> tuple[object, ...]:
         router = network.router
         return network.index, network.subnets or network.mark, router.address if router is not None else None
+
+    def _is_sure(self, network: Network) -> bool:
+        """Tell whether a network is known, and by its router where it was told by one: a cable may lead elsewhere."""
+        known = self._marks.get(self._key(network))
+        return known is not None and (network.has_known_router or not known.startswith("router "))
 
     def _mark(self, network: Network) -> str:
         known = self._marks.get(key := self._key(network))

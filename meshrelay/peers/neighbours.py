@@ -78,8 +78,8 @@ class Neighbour:
     failures: int = 0
     answered: float | None = None
     """Moment of its last answer, by the loop's clock; `last_contact` and `settled_at` by the relay's."""
-    agrees: bool = False
-    """Whether its clock and ours showed the same when it was last dialled."""
+    clock: float | None = None
+    """The time that it showed at its last hello, in unix seconds, less the moment of that by the loop's clock."""
     visited: float | None = None
     greeted: float | None = None
     asked: float | None = None

@@ -3,8 +3,11 @@
 Everything takes turns in small pieces; what is hurried goes at once, and the others wait for it. Once the bytes of an
 hour are spent, only what is urgent and of known senders is exchanged until there are some again.
 
-Not here: who counts (client, server), and what is urgent (core.order). The law: bytes are counted whether they had to
-wait or not, so that over time neither limit is passed but by what is hurried.
+What others send cannot be made to wait. While it takes up the link, this relay's own bytes go at half the rate: whoever
+sends without end slows it down and does not silence it.
+
+Not here: who counts (client, server), and what is urgent (core.order). The law: this relay's own bytes never pass the
+rate but by what is hurried, and of what others send no debt is carried on.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import asyncio
 
 _HOUR = 3600.0
+_LONGEST = 10.0  # seconds for which what others have sent slows down what this relay sends
 
 
 class Pace:
@@ -21,27 +25,31 @@ class Pace:
         self._rate = rate
         self._hour = hour
         self._next = 0.0
-        """The moment, by the loop's clock, from which on the link is free."""
+        """The moment, by the loop's clock, at which this relay's own next bytes may go."""
+        self._busy = 0.0
+        """The moment until which the link is taken up by what others have sent."""
         self._left = float(hour or 0)
         self._counted: float | None = None
 
     async def spend(self, size: int, *, hurried: bool = False) -> None:
         """Wait for one's turn to let so many bytes pass."""
-        wait = self.count(size)
-        if wait > 0 and not hurried:
-            await asyncio.sleep(wait)
-
-    def count(self, size: int) -> float:
-        """Count bytes that pass without waiting; return the seconds that one should have waited."""
-        if self._rate is None and self._hour is None:
-            return 0.0
         moment = asyncio.get_running_loop().time()
         self._refill(moment)
         self._left -= size
+        if self._rate is None:
+            return
         start = max(self._next, moment)
+        self._next = start + size / self._rate * (2 if self._busy > start else 1)
+        if start > moment and not hurried:
+            await asyncio.sleep(start - moment)
+
+    def count(self, size: int) -> None:
+        """Count bytes that others have sent, or were answered with: those do not wait."""
+        moment = asyncio.get_running_loop().time()
+        self._refill(moment)
+        self._left = max(self._left - size, min(self._left, 0.0))
         if self._rate is not None:
-            self._next = start + size / self._rate
-        return start - moment
+            self._busy = min(max(self._busy, moment) + size / self._rate, moment + _LONGEST)
 
     @property
     def is_spent(self) -> bool:

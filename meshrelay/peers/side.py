@@ -31,6 +31,7 @@ _EXPECTED = 5.0  # seconds for which an item that was asked for is left to whoev
 _PROMISES = 20_000  # items on their way here by offers; more are asked of everybody who offers them
 _BROKEN = 600.0  # seconds for which an item that was promised and did not come is left to nobody
 _GIVERS = 20_000  # items of which we remember who has them
+_HOLDERS = 64  # relays of which we remember that they have an item: an id costs nothing to make
 
 _ANSWERS = {Outcome.NEW: Answer.NEW, Outcome.KNOWN: Answer.KNOWN, Outcome.DECLINED: Answer.DECLINED}
 
@@ -107,7 +108,9 @@ class OurSide:
     def note(self, keys: Iterable[bytes], relay_id: bytes) -> None:
         """Remember that a relay has these items."""
         for key in keys:
-            self._holders.setdefault(key, set()).add(relay_id)
+            holders = self._holders.setdefault(key, set())
+            if len(holders) < _HOLDERS:
+                holders.add(relay_id)
         while len(self._holders) > _GIVERS:
             self._holders.popitem(last=False)
 

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
-from meshrelay.core.clock import AGREEMENT
 from meshrelay.errors import PeerFault, PeerUnreachable
 from meshrelay.peers.addressbook import PeerAddress
 from meshrelay.peers.answers import Answers
@@ -49,11 +48,11 @@ class Speaking:
         self._named: list[tuple[bytes, PeerAddress]] = []
 
     async def meet(self, link: Talk) -> None:
-        """Say hello, and compare clocks where it is a neighbour."""
+        """Say hello, and note what its clock shows where it is a neighbour."""
         _, theirs = await meet(self._side, link, port=self._answers.port)
         neighbour = self._neighbours.get(link.relay_id)
         if neighbour is not None:
-            neighbour.agrees = abs(theirs - self._side.now) <= AGREEMENT
+            neighbour.clock, neighbour.greeted = theirs - _moment(), _moment()
 
     async def over_a_link(self, neighbour: Neighbour, work: Callable[[Talk], Awaitable[T]]) -> T:
         """Dial by the known routes until one answers, and do `work` over the link."""
@@ -64,7 +63,6 @@ class Speaking:
                     async with self.dial(route.hosts, route.port, neighbour.relay_id) as link:
                         if neighbour.greeted is None or neighbour.failures or _moment() - neighbour.greeted > _GREETED:
                             await self.meet(link)
-                            neighbour.greeted = _moment()
                         result = await work(link)
                         found(neighbour.relay_id)
             except (PeerFault, PeerUnreachable) as error:
@@ -90,8 +88,6 @@ class Speaking:
         else:
             made_headway = report.received + report.sent > 0 and not isinstance(report.trouble, PeerFault)
             neighbour.failures = 1 if made_headway else neighbour.failures + 1
-        if report.settled:
-            neighbour.settled_at = self._side.now
         self.answered(neighbour)
 
     def answered(self, neighbour: Neighbour) -> None:

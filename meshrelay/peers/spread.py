@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Protocol
 
+from meshrelay.core.clock import AGREEMENT
 from meshrelay.errors import PeerFault, PeerUnreachable, Refusal
 from meshrelay.index import PeerView
 from meshrelay.local import KnownPeer
@@ -42,6 +43,7 @@ log = logging.getLogger(__name__)
 _FINDING = 32  # strangers being identified
 _DIALS = 8  # of them at a time
 _EXCHANGES = 4  # at a time
+_PLACE = 3.0  # seconds for which one holds its place: a slow one goes on beside those that come next
 _NAMES = 512  # instance names remembered
 
 _CROWD = 12  # neighbours from which on each is reconciled with less often
@@ -53,6 +55,7 @@ _GIVEN = 10.0  # the longest wait for an address of the operator's where nobody 
 _RARELY = 3600.0  # for one with which the differences are more than can be remembered
 _REMIX = 60.0  # between two draws of a relay to have for a neighbour instead of another
 _REMIX_SOON = 5.0  # the same while there are places to be had
+_GREETED = 180.0  # for which what a relay's clock showed at its hello counts
 _VISITED = 90.0  # for which a relay that comes here counts as being in touch
 _TRIES = 3  # to identify a relay that was sighted
 _FIRST = 0.2
@@ -136,6 +139,8 @@ class Spread:
         if beliefs != self._believed:
             self._believed = beliefs
             for neighbour in self._neighbours.everyone():
+                if neighbour.view.overflowed:
+                    neighbour.covered = None  # not all that it refused is remembered
                 neighbour.view.reconsider()
 
     def woke(self) -> None:
@@ -143,9 +148,21 @@ class Spread:
         for neighbour in self._neighbours:
             neighbour.wake.set()
 
-    def agreeing(self) -> int:
-        """Return how many of the neighbours that this relay dialled show the time that is shown here."""
-        return sum(one.agrees and one.answered is not None for one in self._neighbours)
+    def agreeing(self, now: int) -> int:
+        """Return how many of the neighbours that this relay dialled show the time that is in force here.
+
+        One that has fallen silent says nothing of a clock that was set meanwhile.
+        """
+        moment = _moment()
+        return sum(
+            one.clock is not None
+            and one.greeted is not None
+            and moment - one.greeted <= _GREETED
+            and one.answered is not None
+            and one.reachable
+            and abs(one.clock + moment - now) <= AGREEMENT
+            for one in self._neighbours
+        )
 
     def copies(self, key: bytes) -> int:
         """Return how many of the relays that were met have the item with this reconciliation key, at least."""
@@ -169,7 +186,7 @@ class Spread:
             if neighbour is None:
                 return await exchange(self._side, link, PeerView())
             async with neighbour.talking:
-                began = _moment()
+                began = _moment(), self._side.now
                 report = await exchange(self._side, link, neighbour.view)
             self._note(neighbour, report, began)
             return report
@@ -436,9 +453,9 @@ class Spread:
     async def _exchange(self, neighbour: Neighbour) -> None:
         slow_start = neighbour.settled_at is None or neighbour.failures > 0
 
-        async def both_ways(link: Talk) -> tuple[ExchangeReport, float]:
-            async with self._exchanges:
-                began = _moment()
+        async def both_ways(link: Talk) -> tuple[ExchangeReport, tuple[float, int]]:
+            async with self._place():
+                began = _moment(), self._side.now
                 report = await exchange(
                     self._side, link, neighbour.view, slow_start=slow_start, pressing_only=self._pace.is_spent
                 )
@@ -455,10 +472,23 @@ class Spread:
         await self._save(neighbour)
         self._note(neighbour, report, began)
 
-    def _note(self, neighbour: Neighbour, report: ExchangeReport, began: float) -> None:
+    @contextlib.asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """Wait for a place to exchange; relays that answer slowly on purpose must not hold them all."""
+        await self._exchanges.acquire()
+        leave = _once(self._exchanges.release)
+        leaving = asyncio.get_running_loop().call_later(_PLACE, leave)
+        try:
+            yield
+        finally:
+            leaving.cancel()
+            leave()
+
+    def _note(self, neighbour: Neighbour, report: ExchangeReport, began: tuple[float, int]) -> None:
+        """Note an exchange that began at this moment by the loop's clock and this time by the relay's."""
         neighbour.unfinished = not report.settled and not self._pace.is_spent
         if report.settled:
-            neighbour.covered = began
+            neighbour.covered, neighbour.settled_at = began
         self._speaking.note(neighbour, report)
 
     async def _save(self, neighbour: Neighbour) -> None:
@@ -489,6 +519,7 @@ class Spread:
             connected=comes or (answered is not None and neighbour.reachable),
             last_contact=neighbour.last_contact,
             settled_at=neighbour.settled_at,
+            refuses=neighbour.view.refuses,
             bytes_sent=total.bytes_sent,
             bytes_received=total.bytes_received,
             items_sent=total.sent,
@@ -523,6 +554,17 @@ async def _logged(work: Coroutine[None, None, None]) -> None:
         await work
     except Exception:
         log.exception("%s failed", getattr(work, "__qualname__", work))
+
+
+def _once(function: Callable[[], None]) -> Callable[[], None]:
+    """Return what calls a function the first time and never again."""
+    left = [function]
+
+    def call() -> None:
+        if left:
+            left.pop()()
+
+    return call
 
 
 def _wait_after(dice: random.Random, failures: int, *, longest: float) -> float:

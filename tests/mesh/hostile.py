@@ -145,6 +145,17 @@ class Equivocates(_Hostile):
         return await super().answer(method, path, asked)
 
 
+class Drags(_Hostile):
+    """Answers every request just before nobody waits for it any more."""
+
+    patience = 119.0
+
+    async def answer(self, method: str, path: str, asked: Asked) -> Reply:
+        if path != "hello":
+            await asyncio.sleep(self.patience - 9)
+        return await super().answer(method, path, asked)
+
+
 KINDS: tuple[type[_Hostile], ...] = (Withholds, Promises, Replays, Floods, Equivocates)
 
 

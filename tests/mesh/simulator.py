@@ -18,7 +18,7 @@ import selectors
 import shutil
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import permutations
 from pathlib import Path
@@ -396,7 +396,8 @@ class SimRelay:
     def clock(self) -> Clock:
         """Return the time in force here."""
         machine = START + int(self.world.moment) + self.clock_off
-        return tell(Evidence(machine, self._saved, self.relay.heard, False, self.spread.agreeing()))
+        alone = Evidence(machine, self._saved, self.relay.heard)
+        return tell(replace(alone, agreeing=self.spread.agreeing(tell(alone).now)))
 
     async def sightings(self) -> Any:
         """Yield what is announced where it is."""

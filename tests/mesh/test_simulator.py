@@ -13,7 +13,8 @@ import pytest
 
 from meshrelay.peers.discovery import Sighting
 from tests.conftest import ROOT
-from tests.mesh import scenarios
+from tests.mesh import scenarios, simulator
+from tests.mesh.hostile import Drags, hostile
 from tests.mesh.simulator import PORT, START, Weather, World, run
 
 CONTACTS = ROOT.parent / "shared" / "data" / "contacts" / "workplace_InVS15_tij.dat.gz"
@@ -85,6 +86,66 @@ def test_two_that_find_each_other_at_the_same_moment_exchange_at_once(tmp_path: 
     took = run(meeting)
     assert took is not None
     assert took <= 2
+
+
+def test_those_who_answer_slowly_do_not_hold_all_places_to_exchange(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulator, "_PATIENCE", Drags.patience)  # what a link waits for, where bytes drip
+
+    async def healing() -> float | None:
+        sender = scenarios.key("clinic")
+        world = World(tmp_path, seed=1, weather=Weather(latency=0.01))
+        slow = hostile(Drags, known=())
+        for number in range(4 + 20):
+            world.add(networks=["left", "right"][number % 2 :][: 1 if number < 4 else 2], knows=[sender.public])
+            world.relays[-1].hostile = slow if number >= 4 else None
+        honest = world.relays[:4]
+        world.spawn(world.announce())
+        for relay in world.relays:
+            relay.boot()
+        for relay in world.relays[4:]:
+            relay.relay.local.block(sender.public, now=0)
+            relay.relay.refresh()
+        await asyncio.sleep(300)
+        items = [scenarios.notice(sender, number, sent=START - 1_000 + number) for number in range(20)]
+        honest[0].publish(*items)
+        await world.until(lambda: honest[2].holds(items), most=100)
+        assert not honest[1].holds(items)
+        for relay in honest:
+            world.move(relay, ["left", "right"])
+        took = await world.until(lambda: all(one.holds(items) for one in honest), most=600)
+        await world.end()
+        return took
+
+    took = run(healing)
+    assert took is not None
+    assert took <= 30
+
+
+def test_those_who_are_gone_do_not_vouch_for_a_clock_that_was_set_since(tmp_path: Path) -> None:
+    async def alone() -> list[tuple[bool, int]]:
+        sender = scenarios.key("clinic")
+        world = World(tmp_path, seed=1)
+        for _ in range(4):
+            world.add(knows=[sender.public])
+        me, *others = world.relays
+        world.spawn(world.announce())
+        for relay in world.relays:
+            relay.boot()
+        me.publish(scenarios.notice(sender, 1, sent=START - 3 * scenarios.DAY))
+        await asyncio.sleep(60)
+        seen = [(me.clock().doubtful, len(me.index.keys))]
+        for relay in others:
+            world.move(relay, ["far"])
+        await asyncio.sleep(600)
+        me.clock_off = scenarios.YEARS
+        await asyncio.sleep(1_800)
+        seen.append((me.clock().doubtful, len(me.index.keys)))
+        await world.end()
+        return seen
+
+    assert run(alone) == [(False, 1), (True, 1)]
 
 
 def test_a_revocation_overtakes_a_backlog_on_thin_links(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -321,3 +322,50 @@ async def test_a_busy_peer_is_tried_again_later(station: Station, liar: Liar) ->
     liar.script["reconcile"] = says(b"", status=429)
     with pytest.raises(PeerUnreachable, match="busy"):
         await visit(station, liar)
+
+
+async def test_an_exchange_that_is_cancelled_ends_whatever_came_before(
+    station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, judged, pending = 0, asyncio.Event(), asyncio.Event()
+    receive = station.side.receive
+
+    async def seen(*args: Any, **kwargs: Any) -> Any:
+        taken = await receive(*args, **kwargs)
+        judged.set()
+        return taken
+
+    monkeypatch.setattr(station.side, "receive", seen)
+
+    async def junk_and_then_nothing(request: web.Request) -> web.StreamResponse:
+        nonlocal asked
+        keys = wire.unpack_keys(await request.read())
+        asked += 1
+        if asked == 1:
+            return batch([b"\x01", b"\x02", b"\x03"], settled=len(keys))
+        pending.set()
+        await asyncio.sleep(100)
+        raise web.HTTPNotFound
+
+    async with Liar(open_identity(tmp_path / "slow.pem"), bulletins(200)).running() as liar:
+        liar.script["items"] = junk_and_then_nothing
+        visiting = asyncio.create_task(visit(station, liar))
+        async with asyncio.timeout(10):
+            await judged.wait()
+            await pending.wait()
+        visiting.cancel()
+        await asyncio.wait([visiting], timeout=5)
+        assert visiting.cancelled()
+
+
+async def test_what_a_peer_can_name_has_no_end_and_an_exchange_has(
+    station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange_module, "_AT_A_TIME", 100)
+    station.knows(1)
+    async with Liar(open_identity(tmp_path / "rich.pem"), bulletins(9_000)).running() as liar:
+        first = await visit(station, liar)
+        assert not first.settled
+        assert 100 <= first.received < 5_000
+        station.settle()
+        assert (await visit(station, liar)).received > 0

@@ -6,7 +6,7 @@ import os
 import ssl
 import stat
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from meshrelay import networks
 from meshrelay.errors import PeerFault, Refusal
 from meshrelay.networks import Network, Router
 from meshrelay.peers import link as link_module
@@ -266,3 +267,23 @@ def test_only_the_networks_visited_last_are_remembered(tmp_path: Path, monkeypat
         for path in tmp_path.glob("link-*.pem"):
             os.utime(path, (path.stat().st_mtime - 100,) * 2)
     assert len(list(tmp_path.glob("link-*.pem"))) == 2
+
+
+async def test_the_router_of_a_known_network_is_asked_again_when_it_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cable may have been moved to another network with the same addresses."""
+    forgotten = Network(HOME.name, HOME.index, HOME.addresses, Router(ip_address("192.168.1.1")))
+    here = Roaming(HOME)
+
+    def call_routers(some: Iterable[Network]) -> bool:
+        if silent := [one for one in some if not one.has_known_router]:
+            here.networks = (CAFE,)
+        return bool(silent)
+
+    monkeypatch.setattr(networks, "call_routers", call_routers)
+    identities = NetworkIdentities(tmp_path, look=here)
+    (home,) = await ids(identities, "192.168.1.7")
+    assert await ids(identities, "192.168.1.7") == [home]
+    here.networks = (forgotten,)
+    assert await ids(identities, "192.168.1.7") != [home]

@@ -85,3 +85,30 @@ async def test_once_the_hour_is_spent_only_what_is_pressing_and_known_is_fetched
     a.settle()
     assert a.ids() == {item.id for item in urgent}
     assert not report.settled
+
+
+def test_what_others_send_slows_this_relay_down_and_does_not_silence_it() -> None:
+    async def scenario() -> list[float]:
+        pace = Pace(rate=10_000)
+        moments = []
+        for _ in range(5):
+            pace.count(10_000_000)  # a thousand seconds' worth
+            await pace.spend(10_000)
+            moments.append(moment())
+        await asyncio.sleep(20)
+        await pace.spend(10_000)
+        await pace.spend(10_000)
+        return [*moments, moment()]
+
+    assert run(scenario) == pytest.approx([0, 2, 4, 6, 8, 29])
+
+
+def test_what_others_send_beyond_an_hour_s_bytes_is_not_owed() -> None:
+    async def scenario() -> list[bool]:
+        pace = Pace(hour=3_600)
+        pace.count(1_000_000)
+        seen = [pace.is_spent]
+        await asyncio.sleep(2)
+        return [*seen, pace.is_spent]
+
+    assert run(scenario) == [True, False]

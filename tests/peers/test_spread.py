@@ -350,3 +350,46 @@ async def test_a_name_that_can_be_none_is_one_relay_not_reached_and_no_more(
         await b.has(*news)
         while not any("cannot connect" in one.error for one in spread.status()):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+async def test_a_relay_that_refuses_is_not_said_to_have_the_same(stations: list[Station]) -> None:
+    a, b, _ = stations
+    items = bulletins(5)
+    b.relay.local.block(items[0].author, now=0)
+    b.relay.refresh()
+    a.holds(items)
+    async with asyncio.timeout(30), b.in_touch(), a.in_touch(b) as spread:
+        await until_settled(spread, 1)
+        (there,) = spread.status()
+        report = await spread.sync(str(b.address))
+        assert there.refuses
+        assert (report.settled, report.same, report.refused) == (True, False, 0)
+        b.relay.local.unblock(items[0].author)
+        b.relay.refresh()
+        a.publishes(*bulletins(1, by=2))
+        await a.has(*bulletins(1, by=2))
+    assert [spread.copies(item.key) for item in items] == [0] * 5
+
+
+async def test_refusals_that_were_too_many_to_remember_count_nobody_as_having_the_item(
+    stations: list[Station], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PeerView.__init__, "__kwdefaults__", {"most": 3})
+    a, b, _ = stations
+    items = bulletins(5)
+    b.relay.local.block(items[0].author, now=0)
+    b.relay.refresh()
+    a.holds(items)
+    async with asyncio.timeout(30), b.in_touch(), a.in_touch(b) as spread:
+        await until_settled(spread, 1)
+        assert [spread.copies(item.key) for item in items] == [0] * 5
+        a.knows(7)  # what was declined is looked at anew
+        spread.changed([])
+        assert [spread.copies(item.key) for item in items] == [0] * 5
+
+
+async def test_a_crowd_of_made_up_ids_is_not_remembered_for_every_item(station: Station) -> None:
+    keys = [item.key for item in bulletins(2)]
+    for number in range(1_000):
+        station.side.note(keys, number.to_bytes(32, "big"))
+    assert [len(station.side.holders(key)) for key in keys] == [64, 64]
