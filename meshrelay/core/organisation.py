@@ -13,7 +13,7 @@ counts because a statement says so of itself. Source: docs/spec/statements.md.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import groupby
@@ -22,8 +22,8 @@ from typing import Final, TypeVar
 
 from meshrelay.core.bulletin import Bulletin
 from meshrelay.core.envelope import Header, SignedItem
-from meshrelay.core.scope import Beyond, beyond
-from meshrelay.core.statements import Branch, Delegation, Revocation, Role, Root, Signer, holding
+from meshrelay.core.scope import Beyond, Places, Remit, beyond_each
+from meshrelay.core.statements import Branch, Delegation, Revocation, Role, Root, Scope, Signer, holding
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -61,11 +61,12 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Lent:
-    """A delegation that counts: its id, and the number of the version that signed it."""
+    """A delegation that counts: its id, the number of the version that signed it, and what it lends for."""
 
     id: bytes
     number: int
     delegation: Delegation
+    remit: Remit = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class Organisation:
         ended: dict[bytes, list[tuple[int, bool, SignedItem, frozenset[bytes]]]] = {}
         chosen: dict[bytes, set[bytes]] = {}
         branches = set[bytes]()
+        places: dict[tuple[object, ...], Places | None] = {}
         # Whoever can make two rivals can make thousands: two tell of the conflict.
         counting = {item.id for item, _ in chain} | {*sorted(rivals)[:2], *sorted(deciding)[:2]}
         for item in held:
@@ -112,7 +114,8 @@ class Organisation:
                 case Delegation() as body if body.org == org and current and body.root in numbers:
                     number, root = numbers[body.root]
                     if _lends(body, root, current):
-                        lent.setdefault(body.subject, []).append(Lent(item.id, number, body))
+                        remit = Remit(item.id, body.scope, _places(body.scope, places))
+                        lent.setdefault(body.subject, []).append(Lent(item.id, number, body, remit))
                         counting.add(item.id)
                 case Revocation() as body if body.org == org and body.root in numbers:
                     number, root = numbers[body.root]
@@ -204,7 +207,7 @@ class Organisation:
             ended = header.sent > until
             how = Standing.ENDED if ended else Standing.BEYOND
             return Membership(how, None if ended else Beyond.TIME, until, last.delegation.title)
-        faults = [(_fault(one.delegation, bulletin, place_in_day), one) for one in covering]
+        faults = zip(_faults(covering, bulletin, place_in_day), covering, strict=True)
         fault, best = min(faults, key=lambda pair: (pair[0] is not None, -pair[1].delegation.not_after, pair[1].id))
         if fault is not None:
             return Membership(Standing.BEYOND, fault, until, best.delegation.title)
@@ -233,10 +236,10 @@ class Organisation:
         """
         if not act.org == target.org == self.id or said is None or not self.covers(target):
             return False
-        return any(
-            not self._is_ended(act.author, one, act.id) and beyond(one.delegation.scope, said) is None
-            for one in self._at(act)
-        )
+        lent = [one.remit for one in self._at(act) if not self._is_ended(act.author, one, act.id)]
+        # A bulletin has to be compared with no place where one delegation lends for every place.
+        plain = [one for one in lent if one.places is None]
+        return None in beyond_each(plain, said) or None in beyond_each(lent, said)
 
     def _at(self, header: Header) -> list[Lent]:
         return [
@@ -353,11 +356,21 @@ def _named(item: SignedItem) -> frozenset[bytes]:
     return frozenset((*item.body.keys, *item.body.recovery)) if isinstance(item.body, Root) else _NO_IDS
 
 
-def _fault(delegation: Delegation, bulletin: Bulletin | None, place_in_day: int) -> Beyond | None:
-    fault = beyond(delegation.scope, bulletin) if bulletin is not None else None
-    if fault is None and delegation.scope.daily is not None and place_in_day > delegation.scope.daily:
-        return Beyond.DAILY
-    return fault
+def _places(scope: Scope, known: dict[tuple[object, ...], Places | None]) -> Places | None:
+    """Return the places of a scope, one value for all of the `known` that say the same."""
+    said = (scope.polygons, scope.circles, scope.geocodes)
+    if said not in known:
+        known[said] = Places.of(scope)
+    return known[said]
+
+
+def _faults(lent: Sequence[Lent], bulletin: Bulletin | None, place_in_day: int) -> list[Beyond | None]:
+    """Return in which way a bulletin is outside of what each of these lends for."""
+    faults = [None] * len(lent) if bulletin is None else beyond_each([one.remit for one in lent], bulletin)
+    return [
+        Beyond.DAILY if fault is None and daily is not None and place_in_day > daily else fault
+        for fault, daily in zip(faults, (one.delegation.scope.daily for one in lent), strict=True)
+    ]
 
 
 def _root(item: SignedItem) -> Root:

@@ -349,6 +349,81 @@ def remits() -> Iterator[Scene]:
         )
         .tells("said", "delegated")
     )
+    yield from comparisons()
+
+
+def drawn(spots: list[int], corners: int) -> list[int]:
+    """Return a closed polygon through these spots with so many corners: the first is there more than once."""
+    return spots[:2] * (corners - len(spots) // 2) + spots + spots[:2]
+
+
+def comparisons() -> Iterator[Scene]:
+    """How much is compared at most: areas of many corners, a few millionths of a degree wide, so that they fit."""
+    block, corner_piece = [0, 0, 20, 0, 20, 20, 0, 20], [0, 0, 20, 0, 20, 2, 2, 2, 2, 20, 0, 20]
+    spot = [15, 15, 15, 16, 16, 16]
+
+    def said(corners: int) -> bytes:
+        return alone(bulletin(k22=[{0: {"en": "Many corners"}, 1: [drawn(spot, corners)]}]))
+
+    def lent(spots: list[int], corners: int, **changes: Any) -> bytes:
+        return signed(lends(k17={0: [drawn(spots, corners)]}, **changes))
+
+    for name, comment, data, lends_for, beyond in [
+        ("most", "520 corners and 63 edges: 32,761 comparisons", said(520), lent(block, 63), None),
+        ("too-much", "521 corners and 63 edges: 32,824 comparisons", said(521), lent(block, 63), "place"),
+        ("most-corners", "8,192 corners and 3 edges", said(8192), lent([0, 0, 20, 0, 20, 99], 3), None),
+        ("too-many-corners", "8,193 corners and 3 edges", said(8193), lent([0, 0, 20, 0, 20, 99], 3), "place"),
+        (
+            "circle-most",
+            "a circle counts as four edges: 8,192 corners",
+            said(8192),
+            signed(lends(k17={1: [[0, 0, 99]]})),
+            None,
+        ),
+        (
+            "circles-too-much",
+            "two circles count as eight edges: 4,097 corners",
+            said(4097),
+            signed(lends(k17={1: [[0, 0, 99]] * 2})),
+            "place",
+        ),
+    ]:
+        found = Scene(f"remit-place-{name}", comment).holds(root=BASE["root"], lent=lends_for, said=data)
+        yield found.tells("said", "outside remit", beyond=beyond) if beyond else found.tells("said", "delegated")
+    yield (
+        Scene(
+            "remit-place-smallest-first", "what is outside of the larger is within the smaller, which is compared first"
+        )
+        .holds(root=BASE["root"], lent=lent(block, 60), more=lent(corner_piece, 62), said=said(500))
+        .tells("said", "delegated")
+    )
+    yield (
+        Scene(
+            "remit-place-no-further", "comparing with the smaller leaves too little for the larger, where it is within"
+        )
+        .holds(root=BASE["root"], lent=lent(corner_piece, 60), more=lent(block, 62), said=said(500))
+        .tells("said", "outside remit", beyond="place")
+    )
+    yield (
+        Scene("remit-place-alike", "delegations for the same places are compared once")
+        .holds(
+            root=BASE["root"],
+            lent=lent(corner_piece, 60),
+            again=lent(corner_piece, 60, k18="Again"),
+            more=lent(block, 62),
+            said=said(250),
+        )
+        .tells("said", "delegated")
+    )
+    yield (
+        Scene("remit-place-elsewhere", "a polygon in whose box the shape does not lie takes one comparison")
+        .holds(
+            root=BASE["root"],
+            lent=signed(lends(k17={0: [drawn([99, 99, 99, 120, 120, 99], 63)] * 7 + [drawn(block, 62)]})),
+            said=said(520),
+        )
+        .tells("said", "delegated")
+    )
 
 
 def roots() -> Iterator[Scene]:
