@@ -110,9 +110,17 @@ class Org:
         )
         return signed(dataclasses.replace(root, **changes), roles)  # type: ignore[arg-type]
 
-    def rotate(self, keys: Sequence[SigningKey], *, threshold: int = 2, recovery_signs: bool = True) -> SignedItem:
+    def rotate(
+        self,
+        keys: Sequence[SigningKey],
+        *,
+        threshold: int = 2,
+        recovery_signs: bool = True,
+        recovery: SigningKey | None = None,
+    ) -> SignedItem:
         """Make the next root and go on with its keys."""
-        item = self.successor(keys, threshold=threshold, recovery_signs=recovery_signs)
+        kept = self.root.recovery if recovery is None else (recovery.public,)
+        item = self.successor(keys, threshold=threshold, recovery_signs=recovery_signs, recovery=kept)
         self.roots.append(item)
         self.keys, self.threshold = list(keys), threshold
         return item

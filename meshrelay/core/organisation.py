@@ -83,7 +83,8 @@ class Organisation:
 
     `rivals` are the ids of roots that exclude each other, while nothing decides between them. `lent` and `ended` are by
     key; `chosen` are the items that the organisation names where others exclude them, by what they exclude. `counting`
-    are the ids of the statements that have an effect, `speakers` the keys that can have said them.
+    are the ids of the statements that have an effect, the root that rivals follow among them, `speakers` the keys that
+    can have said them.
     """
 
     id: bytes
@@ -99,7 +100,7 @@ class Organisation:
     def of(cls, org: bytes, statements: Iterable[SignedItem], *, followed: Collection[bytes] = ()) -> Organisation:
         """Add up what is held; `followed` are the roots that the operator follows where rivals exclude them."""
         held = sorted({item.id: item for item in statements}.values(), key=lambda item: item.id)
-        chain, rivals, deciding = _chain(org, held, followed)
+        chain, rivals, telling, deciding = _chain(org, held, followed)
         numbers = {item.id: (number, root) for number, (item, root) in enumerate(chain, start=1)}
         current = chain[-1][1] if chain else None
         lent: dict[bytes, list[Lent]] = {}
@@ -107,8 +108,7 @@ class Organisation:
         chosen: dict[bytes, set[bytes]] = {}
         branches = set[bytes]()
         places: dict[tuple[object, ...], Places | None] = {}
-        # Whoever can make two rivals can make thousands: two tell of the conflict.
-        counting = {item.id for item, _ in chain} | {*sorted(rivals)[:2], *sorted(deciding)[:2]}
+        counting = {item.id for item, _ in chain} | telling | {*sorted(deciding)[:2]}
         for item in held:
             match item.body:
                 case Delegation() as body if body.org == org and current and body.root in numbers:
@@ -261,8 +261,11 @@ class Organisation:
 
 def _chain(
     org: bytes, held: Iterable[SignedItem], followed: Collection[bytes]
-) -> tuple[list[tuple[SignedItem, Root]], frozenset[bytes], frozenset[bytes]]:
-    """Return the roots that count, the rivals that nothing decides between, and the branch statements that decided."""
+) -> tuple[list[tuple[SignedItem, Root]], frozenset[bytes], frozenset[bytes], frozenset[bytes]]:
+    """Return the roots that count, the rivals that nothing decides between, the roots that tell so, and who decided.
+
+    Those that tell so are the root that rivals follow and two of these; who decided are branch statements.
+    """
     roots = [(item, item.body) for item in held if isinstance(item.body, Root)]
     branches = [(item, item.body) for item in held if isinstance(item.body, Branch) and item.body.org == org]
     chain = [(item, root) for item, root in roots if item.id == org and root.number == 1]
@@ -273,8 +276,8 @@ def _chain(
         if len(following) > 1:
             recovery = set(last.recovery)
             settled = [one for one in following if holding(one[1].signers, Role.RECOVERY) & recovery]
+            among = {item.id for item, _ in settled or following}
             if len(settled) != 1:
-                among = {item.id for item, _ in settled or following}
                 naming = [
                     (item.id, branch.chosen)
                     for item, branch in branches
@@ -287,12 +290,14 @@ def _chain(
                 decided |= {item for item, _ in naming}
             if len(settled) != 1:
                 # Whoever holds enough keys of this version can make either successor: it does not count itself.
-                return chain[:-1], frozenset(item.id for item, _ in following), frozenset(decided)
+                # Who can make two rivals can make thousands: two tell of the conflict, while what they follow is here.
+                telling = frozenset({last_item.id, *sorted(among)[:2]})
+                return chain[:-1], frozenset(item.id for item, _ in following), telling, frozenset(decided)
             following = settled
         if not following:
             break
         chain += following
-    return chain, _NO_IDS, frozenset(decided)
+    return chain, _NO_IDS, _NO_IDS, frozenset(decided)
 
 
 def _follows(root: Root, before: bytes, last: Root, org: bytes) -> bool:
