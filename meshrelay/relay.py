@@ -45,7 +45,7 @@ from meshrelay.rows import Held
 from meshrelay.store import Change, Store
 
 FUTURE_LIMIT = 365 * 86400
-"""Items of unknown authors dated further ahead than this are declined."""
+"""Items dated further ahead than this are declined, unless they matter here."""
 VERIFY_THREADS = 2
 _VERIFY_IN_PARALLEL = 32
 CONFIRMED_FOR = 30 * 86400
@@ -482,21 +482,29 @@ class Relay:
         """
         opened = self._admit_all(datas)
         trust = self.trust.at(None if doubtful else now)
+        telling = [
+            item
+            for item in opened
+            if isinstance(item, SignedItem)
+            and item.header.item_class == ItemClass.KEYS
+            and not self._bars(item.header, now=now, doubtful=doubtful)
+        ]
+        if any(trust.matters(item.header) for item in telling):
+            # Whether they have an effect decides whether there is room for them, and whether they may be dated ahead.
+            trust = belief.view(self.store, self.local, self.keyring, now=trust.now, coming=telling)
         answers: dict[int, Receipt | InvalidItem] = {}
         wanted: list[SignedItem] = []
         places: list[int] = []
         for place, item in enumerate(opened):
             if isinstance(item, InvalidItem):
                 answers[place] = item
-            elif reason := self.declines(item.header, now=now, doubtful=doubtful):
+            elif reason := self._bars(item.header, now=now, doubtful=doubtful) or _is_ahead(
+                item.header, trust, now=now
+            ):
                 answers[place] = Receipt(Outcome.DECLINED, item.header, reason)
             else:
                 wanted.append(item)
                 places.append(place)
-        telling = [item for item in wanted if item.header.item_class == ItemClass.KEYS]
-        if any(trust.matters(item.header) for item in telling):
-            # Whether they have an effect decides whether there is room for them.
-            trust = belief.view(self.store, self.local, self.keyring, now=trust.now, coming=telling)
         taken = self.room.take(wanted, trust, now=now, doubtful=doubtful, source=source)
         self.store.pass_over(item.header for item in wanted if item.id in taken.declined and item.author in trust.known)
         new = set(taken.new)
@@ -515,8 +523,19 @@ class Relay:
             self.refresh()
         return tuple([answers[place] for place in range(len(datas))])
 
-    def declines(self, header: Header, *, now: int, doubtful: bool) -> str:
-        """Return why a valid item is not taken here, or an empty text; a header that a peer only claims will do too.
+    def declines(self, claim: Header, *, now: int, doubtful: bool) -> str:
+        """Return why an item of which a peer claims this would not be taken here, or an empty text.
+
+        Whether a statement may be dated far ahead can hang on others that come with it, so that is seen when it is
+        here; but for a relay that knows no organisation.
+        """
+        reason = self._bars(claim, now=now, doubtful=doubtful)
+        if reason or (claim.item_class == ItemClass.KEYS and self.trust.anchors):
+            return reason
+        return _is_ahead(claim, self.trust, now=now)
+
+    def _bars(self, header: Header, *, now: int, doubtful: bool) -> str:
+        """Return why an item is not taken here, whatever comes with it, or an empty text.
 
         Until a known sender was heard nothing speaks for or against this machine's clock, so what known senders
         signed is not too old for it: it is what tells.
@@ -527,8 +546,6 @@ class Relay:
             return "block"
         if not doubtful and not (known and not self.heard) and is_retired(header, now=now):
             return "age"
-        if header.sent > now + FUTURE_LIMIT and not known:
-            return "time"
         return ""
 
     def keep_house(self, clock: Clock, *, heard: tuple[int, ...]) -> bool:
@@ -763,6 +780,12 @@ def is_retired(header: Header, *, now: int) -> bool:
     if header.item_class == ItemClass.KEYS:
         return header.kind is Kind.DELEGATION and header.expires is not None and header.expires + ACTS_FOR <= now
     return header.sent + ACTS_FOR <= now
+
+
+def _is_ahead(header: Header, trust: TrustView, *, now: int) -> str:
+    """Return "time" for what is dated too far ahead and does not matter here, else an empty text."""
+    ahead = header.sent > now + FUTURE_LIMIT
+    return "time" if ahead and not (trust.matters(header) or trust.lasts(header)) else ""
 
 
 def _fits(one: Shown, query: Query) -> bool:

@@ -9,12 +9,13 @@ import pytest
 
 from meshrelay.core.admission import sign
 from meshrelay.core.bulletin import Bulletin, Chain, Text
-from meshrelay.core.clock import Clock
+from meshrelay.core.clock import BUILT, SINGLE_LIFT, Clock
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.keys import SigningKey
 from meshrelay.core.quota import Source, Way
-from meshrelay.core.statements import Successor
+from meshrelay.core.statements import Revocation, Successor
 from meshrelay.core.trust import Author
+from meshrelay.peers.wire import pack_summaries, unpack_summaries
 from meshrelay.relay import Outcome, Receipt, Relay
 from tests.organising import DAY, Org, key
 from tests.strategies import NOON
@@ -74,3 +75,98 @@ def test_whoever_holds_one_retired_key_cannot_push_out_the_version_that_is_dispu
     assert relay.store.headers([second.id, *(one.id for one in rivals)]).keys() == {second.id, *(r.id for r in rivals)}
     relay.refresh()
     assert author(relay, said) is Author.DISPUTED_ORGANISATION
+
+
+# What is dated ahead
+
+YEAR = 366 * DAY
+
+
+def test_a_revocation_by_an_organisation_stands_however_far_ahead_it_is_dated(anchoring: Callable[..., Relay]) -> None:
+    org = Org()
+    relay, said = anchoring(org.id), says(FIELD, org=org.id)
+    receive(relay, [*org.roots, org.delegates(FIELD.public), said])
+    assert author(relay, said) is Author.DELEGATED
+    heard, trusted = relay.heard, relay.trust.known
+    assert receive(relay, [org.revokes(FIELD.public, sent=NOW + YEAR)]) == [Outcome.NEW]
+    assert author(relay, said) is Author.REVOKED
+    assert trusted - relay.trust.known == {FIELD.public}
+    relay.keep_house(Clock(NOW), heard=relay.heard)
+    assert heard == (NOON,)
+    assert relay.heard == (), "and nothing that is dated ahead tells the time"
+
+
+def test_a_key_that_speaks_for_an_organisation_can_end_itself_with_a_clock_that_is_ahead(
+    anchoring: Callable[..., Relay],
+) -> None:
+    org = Org()
+    relay, said = anchoring(org.id), says(FIELD, org=org.id)
+    lent = org.delegates(FIELD.public)
+    assert receive(relay, [*org.roots, lent, said, sign(Revocation(NOW + YEAR, FIELD.public), FIELD)]) == [
+        *[Outcome.NEW] * 4
+    ]
+    assert author(relay, said) is Author.REVOKED
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_relay_whose_clock_is_a_year_behind_hears_an_organisation_it_knows(
+    anchoring: Callable[..., Relay], together: bool
+) -> None:
+    org, late = Org(), NOW - YEAR - DAY
+    relay, said = anchoring(org.id), says(FIELD, org=org.id)
+    items = [*org.roots, org.delegates(FIELD.public), said]
+    if together:
+        assert receive(relay, items[::-1], now=late) == [Outcome.NEW] * 3
+    else:
+        assert [receive(relay, [item], now=late) for item in items] == [[Outcome.NEW]] * 3
+    relay.listen()
+    assert relay.heard == (NOON,)
+
+
+def test_one_organisation_alone_lifts_the_clock_no_further_than_one_sender_does(
+    anchoring: Callable[..., Relay],
+) -> None:
+    org, now = Org(sent=BUILT + 3 * YEAR), BUILT + DAY
+    ahead = BUILT + 3 * YEAR
+    lent = org.delegates(FIELD.public, start=ahead, end=ahead + 30 * DAY, sent=ahead)
+    relay = anchoring(org.id)
+    assert receive(relay, [*org.roots, lent], now=now) == [Outcome.NEW] * 2
+    relay.listen()
+    assert relay.clock(now, synchronised=False) == Clock(now), "no statement moves a clock"
+    assert receive(relay, [says(FIELD, org=org.id, sent=ahead)], now=now) == [Outcome.NEW]
+    relay.listen()
+    assert relay.clock(now, synchronised=False).now == now + SINGLE_LIFT
+
+
+def test_what_strangers_date_ahead_stays_out_also_beside_what_matters(anchoring: Callable[..., Relay]) -> None:
+    org, other, stranger = Org(), Org("other"), key("stranger")
+    relay = anchoring(org.id)
+    ahead = NOW + YEAR
+    items = [
+        *org.roots,
+        org.delegates(FIELD.public, sent=ahead),
+        sign(Revocation(ahead, stranger.public), stranger),
+        sign(Successor(ahead, FIELD.public), stranger),
+        says(stranger, org=org.id, sent=ahead),
+        other.delegates(stranger.public, org=org.id, root=org.id, sent=ahead),
+        Org("third", sent=ahead).roots[0],
+    ]
+    assert receive(relay, items) == [Outcome.NEW] * 2 + ["time"] * 5
+
+
+def test_a_statement_that_is_offered_is_not_declined_for_its_time(anchoring: Callable[..., Relay]) -> None:
+    """A peer's claim has no more than half the id, and what a statement rests on may come with it."""
+    org, late = Org(), NOW - YEAR - DAY
+    statements = [*org.roots, org.delegates(FIELD.public), org.revokes(key("other").public)]
+    bulletins = [says(FIELD, org=org.id), says(key("stranger"))]
+    relay = anchoring(org.id)
+
+    def declined(relay: Relay) -> list[str]:
+        claims = unpack_summaries(pack_summaries([item.header for item in (*statements, *bulletins)]), keys)
+        return [relay.declines(one, now=late, doubtful=False) for one in claims if one is not None]
+
+    keys = [item.header.key for item in (*statements, *bulletins)]
+    assert declined(anchoring()) == ["time"] * 5, "nothing of that could be in the name of anybody known"
+    assert declined(relay) == ["", "", "", "time", "time"]
+    receive(relay, statements, now=late)
+    assert declined(relay) == ["", "", "", "", "time"], "a lent key's bulletin is taken once its delegation is here"
