@@ -66,12 +66,52 @@ def replace(path: Path, by: Path) -> None:
     sync_folder(path.parent)
 
 
+def set_aside(path: Path) -> None:
+    """Move a damaged database to where it is salvaged, in place of any that is there; nobody opens it meanwhile."""
+    with _alone(path):
+        move(path, salvage_of(path))
+
+
+def put_back(path: Path) -> None:
+    """Move a database back from where it was to be salvaged, in place of any that is there."""
+    with _alone(path):
+        move(salvage_of(path), path)
+
+
 def move(path: Path, to: Path) -> None:
-    """Rename a database with its log, in place of any that is there."""
-    for old, new in zip(beside(path), beside(to), strict=True):
-        new.unlink(missing_ok=True)
+    """Rename a database with its log, in place of any that is there.
+
+    The log goes first: a database that opens without its log has lost what was last written, and SQLite deletes a log
+    that lies beside a new one. :func:`prepare` finishes what is cut short in between.
+    """
+    (main, *others), (new, *new_others) = beside(path), beside(to)
+    for one in (*new_others, new):
+        one.unlink(missing_ok=True)
+    sync_folder(path.parent)
+    for old, other in zip(others, new_others, strict=True):
         with suppress(FileNotFoundError):
-            old.rename(new)
+            old.rename(other)
+    sync_folder(path.parent)
+    with suppress(FileNotFoundError):
+        main.rename(new)
+    sync_folder(path.parent)
+
+
+def _finish_moving(path: Path) -> None:
+    """Finish what :func:`set_aside` or :func:`put_back` has begun: a log without its database waits for it."""
+    for old, new in ((path, salvage_of(path)), (salvage_of(path), path)):
+        main, *others = beside(old)
+        _, log, _ = beside(new)
+        if log.exists() and not new.exists() and main.exists():
+            for one in others:
+                one.unlink(missing_ok=True)
+            main.rename(new)
+            sync_folder(path.parent)
+
+
+def _alone(path: Path) -> filelock.FileLock:
+    """Return what keeps other processes from making, moving or upgrading a database meanwhile."""
+    return filelock.FileLock(path.with_name(path.name + ".lock"), mode=0o600)
 
 
 def salvaged(path: Path) -> Iterator[list[tuple[bytes, object]] | None]:
@@ -105,8 +145,14 @@ def salvaged(path: Path) -> Iterator[list[tuple[bytes, object]] | None]:
 def prepare(path: Path) -> None:
     """Make the database or bring it up to its present form; raises as :func:`named_errors` does."""
     # Two processes may be the first to open it at the same moment.
-    alone = filelock.FileLock(path.with_name(path.name + ".lock"), mode=0o600)
-    with alone, named_errors(), closing(connect(path)) as db:
+    with _alone(path):
+        _finish_moving(path)
+        path.touch(mode=0o600)
+        _bring_up(path)
+
+
+def _bring_up(path: Path) -> None:
+    with named_errors(), closing(connect(path)) as db:
         if path.stat().st_size == 0:
             # In this order: once there is a first page, in WAL or not, neither can be changed.
             db.execute(f"PRAGMA page_size = {migrations.PAGE_SIZE}")

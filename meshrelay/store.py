@@ -146,14 +146,13 @@ class Store:
         Raises StoreUnusable when the file is of a newer version, StoreDamaged when it is damaged or no store.
         """
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.touch(mode=0o600)
         database.prepare(path)
         return cls(path, max_bytes=max_bytes or min(MAX_BYTES, shutil.disk_usage(path).total // 10))
 
     @classmethod
     def rescue(cls, path: Path, *, max_bytes: int | None = None) -> Store:
         """Open a store in place of one that cannot be opened, with what is whole of it; see :meth:`rebuild`."""
-        database.move(path, database.salvage_of(path))
+        database.set_aside(path)
         store = cls.open(path, max_bytes=max_bytes)
         store.take_over()
         return store
@@ -165,13 +164,13 @@ class Store:
         """
         with self._write_lock, self._watch_lock:
             self._check_open()
-            database.move(self._path, database.salvage_of(self._path))
+            database.set_aside(self._path)
             try:
                 database.prepare(self._path)
                 with database.named_errors():
                     writer, watcher = self._connect_writer(), database.connect(self._path)
             except (StoreFull, StoreUnusable):
-                database.move(database.salvage_of(self._path), self._path)
+                database.put_back(self._path)
                 raise
             for connection in (*self._readers, self._watcher, self._writer):
                 connection.close()

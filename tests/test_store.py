@@ -476,6 +476,64 @@ def _kill_while_writing(path: Path, *, round_: int, lines: int) -> set[bytes]:
     return {bytes.fromhex(line) for line in whole}
 
 
+MAKE_ANEW = """
+import itertools, os, resource, signal, sys
+from contextlib import suppress
+from pathlib import Path
+from meshrelay.errors import StoreFull
+from meshrelay.store import Store
+from tests.store.making import NOON, Author
+
+author = Author(1)
+items = [author.says(str(number)) for number in range(30)]
+
+
+def make_anew(path, *, last, full):
+    store = Store.open(path)
+    store.put_many(items, received=NOON)
+    if full:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    steps = itertools.count(1)
+
+    def mortal(function):
+        def called(*words, **named):
+            if next(steps) == last:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return function(*words, **named)
+
+        return called
+
+    for name in ("rename", "replace", "unlink", "fsync"):
+        setattr(os, name, mortal(getattr(os, name)))
+    with suppress(StoreFull):
+        store.rebuild()
+        assert not full
+    os._exit(0)
+
+
+for step in range(1, 100):
+    if not (child := os.fork()):
+        make_anew(Path(sys.argv[1]) / str(step) / "items.db", last=step, full=sys.argv[2] == "full")
+    if (end := os.waitpid(child, 0)[1]) != signal.SIGKILL:
+        sys.exit(end)
+"""
+
+
+@pytest.mark.parametrize("disk", ["roomy", "full"])
+def test_nothing_is_lost_when_a_store_that_is_made_anew_is_killed_at_any_step(tmp_path: Path, disk: str) -> None:
+    done = _run(MAKE_ANEW, tmp_path, disk)
+    assert done.returncode == 0, done.stderr
+    author = Author(1)
+    ids = {author.says(str(number)).id for number in range(30)}
+    folders = [*tmp_path.iterdir()]
+    assert 10 < len(folders) < 99
+    for folder in folders:
+        with closing(Store.open(folder / "items.db")) as store:
+            store.take_over()
+            assert store.headers(ids).keys() == ids, f"killed before step {folder.name}"
+
+
 @pytest.mark.parametrize("rounds", [3, pytest.param(100, marks=pytest.mark.full)])
 def test_nothing_acknowledged_is_lost_when_the_writer_is_killed(path: Path, rounds: int) -> None:
     dice, acknowledged = random.Random(rounds), set[bytes]()
