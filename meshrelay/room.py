@@ -90,6 +90,7 @@ class Room:
         self._may_ease = False
         self._numbers: OrderedDict[Source, Link] = OrderedDict()
         self._settled: tuple[frozenset[bytes], frozenset[bytes]] | None = None
+        self._misplaced = store.misplaced
 
     @property
     def advice(self) -> str:
@@ -174,6 +175,8 @@ class Room:
         """Have the store follow who is known here, a little at a time; tell whether there is more to do."""
         if not self._keeper:
             return False
+        if self._misplaced != (misplaced := self._store.misplaced):
+            self._settled, self._misplaced = None, misplaced
         known, lasting = self._settled or (None, frozenset[bytes]())
         if known is not trust.known and known != trust.known:
             if self._store.settle(first=trust.known, lasting=trust.counting, limit=ROWS_AT_ONCE):

@@ -135,6 +135,8 @@ class Store:
             self._watcher = database.connect(self._path)
         self._watch_lock = threading.Lock()
         self._fresh: dict[bytes, str] = {}
+        self.misplaced = 0
+        """Rises whenever items may be outside of the pool that belong in it, until :meth:`settle` has sorted them."""
 
     @classmethod
     def open(cls, path: Path, *, max_bytes: int | None = None) -> Store:
@@ -204,6 +206,8 @@ class Store:
                 self.put_many(items, received=received)
             except StoreFull:
                 return
+            finally:
+                self.misplaced += 1
         kept = database.aside_of(self._path)
         database.move(aside, kept)
         if whole:
@@ -899,7 +903,7 @@ class Store:
         if len(rows) == limit:
             return f"{rows[-1][0]:x}"
         with suppress(StoreFull, StoreUnusable), self._writing() as db:
-            tables.recount(db)
+            self.misplaced += tables.recount(db)
         return None
 
     def copy_to(self, path: Path) -> None:
@@ -1005,7 +1009,7 @@ class Store:
         if numbers:
             # Reading goes on when damage cannot be cleared away now (the disk is full); it is met again.
             with suppress(StoreFull, StoreUnusable), self._writing() as db:
-                tables.clear_away(db, numbers)
+                self.misplaced += tables.clear_away(db, numbers)
 
 
 _WEIGHT = "max(p.items * 262144, p.bytes * 10)"

@@ -160,8 +160,8 @@ def take_out_of_pool(db: sqlite3.Connection, which: str, arguments: Sequence[obj
     return len(rows)
 
 
-def recount(db: sqlite3.Connection) -> None:
-    """Count anew what each key holds: damage may have changed that too."""
+def recount(db: sqlite3.Connection) -> bool:
+    """Count anew what each key holds: damage may have changed that too. Tell whether it has moved items in the pool."""
     db.execute(
         "UPDATE authors SET items = found.items, bytes = found.bytes FROM (SELECT author, count(*) AS items,"
         " sum(size) AS bytes FROM items GROUP BY author) found"
@@ -173,9 +173,11 @@ def recount(db: sqlite3.Connection) -> None:
     )
     parts = "SELECT link, author, count(*), sum(size) FROM items WHERE link IS NOT NULL GROUP BY link, author"
     counted = "SELECT link, author, items, bytes FROM parts"
-    if db.execute(
+    moved = db.execute(
         f"SELECT 1 FROM ({parts} EXCEPT {counted}) UNION SELECT 1 FROM ({counted} EXCEPT {parts})"
-    ).fetchone():
+        " UNION SELECT 1 FROM parts WHERE link NOT IN (SELECT n FROM links)"
+    ).fetchone()
+    if moved:
         # A number that damage made belongs to nobody, and is nobody's part.
         db.execute("UPDATE items SET link = NULL WHERE link IS NOT NULL AND link NOT IN (SELECT n FROM links)")
         db.execute("DELETE FROM parts")
@@ -186,6 +188,7 @@ def recount(db: sqlite3.Connection) -> None:
         " WHERE found.n = links.n AND (found.items, found.bytes) <> (links.items, links.bytes)"
     )
     db.execute("DELETE FROM links WHERE items <= 0")
+    return moved is not None
 
 
 def remove(db: sqlite3.Connection, ids: Sequence[bytes], *, wanted: bool = False) -> int:
@@ -246,8 +249,11 @@ def share(items: object, size: object) -> Share:
     return Share()
 
 
-def clear_away(db: sqlite3.Connection, numbers: Sequence[int]) -> None:
-    """Delete what is damaged among these rows; what is sound was reached through a damaged index."""
+def clear_away(db: sqlite3.Connection, numbers: Sequence[int]) -> bool:
+    """Delete what is damaged among these rows; what is sound was reached through a damaged index.
+
+    Tell whether the damage has moved items in the pool.
+    """
     rows = db.execute(f"{SELECT} WHERE i.n IN ({marks(numbers)})", numbers).fetchall()
     held = {row[0]: one for row in rows if (one := held_of(row)) is not None}
     datas = dict(db.execute(f"SELECT n, data FROM envelopes WHERE n IN ({marks(numbers)})", numbers))
@@ -255,16 +261,16 @@ def clear_away(db: sqlite3.Connection, numbers: Sequence[int]) -> None:
     hollow = [n for n, one in held.items() if not is_whole(one.header.id, digests[n], datas.get(n))]
     ids = [held[n].header.id for n in hollow]
     if len(hollow) == len(numbers) and remove(db, ids, wanted=True) == len(ids):
-        return
+        return False
     # The indexes hold what a row said before it was damaged; deleting it would find them wrong.
     db.execute("REINDEX items")
     lost = [*hollow, *(n for n in numbers if n not in held)]
     fulltext.unindex(db, lost)
     for table, number in (("items", "n"), ("envelopes", "n"), ("ended", "n"), ("targets", "item")):
         db.execute(f"DELETE FROM {table} WHERE {number} IN ({marks(lost)})", lost)
-    recount(db)
     # Nobody can be told which key is gone: every cursor ends, and all reload.
     db.execute("UPDATE state SET epoch = randomblob(8), sequence = sequence + 1")
+    return recount(db)
 
 
 def numbered_authors(db: sqlite3.Connection, keys: Collection[bytes]) -> dict[bytes, int]:

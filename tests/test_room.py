@@ -464,6 +464,31 @@ def test_what_is_counted_by_link_is_counted_anew_where_it_was_damaged(relay: Rel
     assert counted(relay) == {Way.DIALLED: 7, Way.CALLED: 2}
 
 
+def test_what_unknown_senders_said_is_in_the_pool_again_after_a_store_was_made_anew(relay: Relay) -> None:
+    clinic = Author(9)
+    anchor(relay, clinic)
+    ours = said(clinic, 5)
+    receive(relay, ours)
+    for number in range(2):
+        hears(relay, said(Author(1 + number), 100, size=10), CALLER)
+    relay.store.rebuild()
+    relay.refresh()
+    while relay.room.keep_house(relay.trust, now=NOON):
+        pass
+    assert counted(relay) == {Way.DIALLED: 200}  # the operator's
+    assert held(relay, ours) == {item.id for item in ours}
+
+
+def test_what_came_by_a_link_whose_count_was_lost_is_in_the_pool_still(relay: Relay) -> None:
+    hears(relay, said(Author(1), 7), DIALLED)
+    hears(relay, said(Author(2), 2), CALLER)
+    relay.store._writer.execute("DELETE FROM links WHERE way = 'dialled'")
+    relay.store.scrub()
+    while relay.room.keep_house(relay.trust, now=NOON):
+        pass
+    assert counted(relay) == {Way.DIALLED: 7, Way.CALLED: 2}
+
+
 def test_a_flood_from_relays_that_dialled_costs_a_dialled_ones_senders_nothing(relay: Relay) -> None:
     for number in range(60):
         hears(relay, said(Author(1000 + number), 10), Source(Way.CALLED, f"10.1.0.{number}"))
