@@ -397,6 +397,27 @@ def test_known_senders_make_way_only_when_of_many_small_strangers_none_is_left(r
     smaller.close()
 
 
+def test_for_spare_room_strangers_make_way_before_what_is_expired_of_known_senders(tmp_path: Path) -> None:
+    relay = opened(tmp_path, max_bytes=1 << 26)
+    clinic = Author(1)
+    anchor(relay, clinic)
+    expired = said(clinic, 60, sent=NOON - 3 * DAY, size=10)
+    receive(relay, expired)
+    strangers = [Author(1000 + number).says(description="d" * 50_000) for number in range(120)]
+    receive(relay, strangers)
+    used = relay.store.usage().bytes
+    relay.close()
+    relay = opened(tmp_path, max_bytes=used * 6 // 10)
+    rounds = 0
+    while relay.room.keep_house(relay.trust, now=NOON):
+        rounds += 1
+        assert len(held(relay, expired)) == 60 or not held(relay, strangers)
+    assert rounds < 10
+    assert len(held(relay, expired)) == 60
+    assert relay.store.usage().bytes <= used * 6 // 10
+    relay.close()
+
+
 # Shares by link
 
 DIALLED, CALLER = Source(Way.DIALLED, "10.0.0.1"), Source(Way.CALLED, "10.0.0.2")

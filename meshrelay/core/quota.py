@@ -217,7 +217,8 @@ FULL: Final = 1_000_000
 def plan(incoming: Iterable[Header], scene: Scene, *, spare: int = 0) -> Plan:
     """Find places for what comes; best first, so that nothing is taken that something else in it would push out.
 
-    `spare` is room to make beside: for that only what is in the pool goes, and what is expired.
+    `spare` is room to make beside: for that only what is in the pool goes, and what is expired. Where the pool holds
+    more than the scene shows there may be less of it: look again.
     """
     work = _Work(scene)
     for header in sorted(incoming, key=lambda one: (scene.is_first(one), worth(one, now=scene.now)), reverse=True):
@@ -299,7 +300,9 @@ class _Work:
 
     def make_spare(self, spare: int) -> None:
         while self._used + spare > self._scene.limits.total:
-            victim = self._out_of_pool() or self._out_of_first(expired=True)
+            victim = self._out_of_pool()
+            if victim is None and self._unseen == 0:
+                victim = self._out_of_first(expired=True)
             if victim is None:
                 return
             self.gone.append(self._take_out(*victim))

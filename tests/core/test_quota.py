@@ -216,6 +216,18 @@ def test_known_items_push_out_unknown_ones_and_never_the_other_way_round() -> No
     assert {one.id for one in ours} <= set(held.items)
 
 
+def test_for_spare_room_nothing_known_goes_while_the_pool_holds_what_the_scene_does_not_show() -> None:
+    store = Held(2_000_000, known=frozenset({1}))
+    store.hears(*flood(1, 20, by=1, sent=NOW - 3 * DAY), *flood(1000, 3, by=2), *flood(2000, 3, by=3))
+    scene = store.scene()
+    unseen = (3).to_bytes(32, "big")
+    partly = replace(scene, expendable={key: held for key, held in scene.expendable.items() if key != unseen})
+    gone = plan((), partly, spare=2_000_000).let_go
+    assert [one.author for one in gone] == [(2).to_bytes(32, "big")] * 3
+    gone = plan((), scene, spare=2_000_000).let_go
+    assert [one.author in store.first for one in gone] == [False] * 6 + [True] * 20
+
+
 def test_among_a_keys_items_what_is_expired_goes_first_then_the_least_pressing_and_oldest() -> None:
     expired = header(1, 1, severity=Severity.EXTREME, sent=NOW - 2 * DAY)
     old, new = header(2, 1, sent=NOW - 50), header(3, 1)
