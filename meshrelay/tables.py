@@ -9,14 +9,15 @@ not known share. Not here: connections, errors in words, and everything that onl
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from meshrelay import database, fulltext
 from meshrelay.core.bulletin import ACTS_FOR, MAX_LIVE, MsgType
 from meshrelay.core.envelope import Header, SignedItem
 from meshrelay.core.quota import Link, Share
-from meshrelay.rows import AT, ID_SIZE, INSERT, ROWS_AT_ONCE, SELECT, chunks, held_of, is_whole, marks, row_of
+from meshrelay.rows import AT, ID_SIZE, INSERT, SELECT, chunks, held_of, is_whole, marks, row_of
 
 REMEMBERED = 100_000
 """A change cursor holds for this many arrivals and removals; whoever is further behind reloads."""
@@ -29,24 +30,23 @@ _BY_THE_SAME = """JOIN targets t ON t.token IN (held.id, held.alias) AND t.autho
 _BY_COLLEAGUES = """JOIN targets t ON t.token IN (held.id, held.alias) AND t.author IN ({colleagues})
         JOIN items act ON act.n = t.item WHERE act.msg_type IS NOT NULL AND act.org = held.org"""
 ACTED_ON = "i.n IN (SELECT n FROM ended)"
-# Of these rows, those that a held item acts on directly; authors as in acting_on.
-_NOW_ENDED = """INSERT OR IGNORE INTO ended (n)
-    SELECT held.n FROM items held JOIN targets t ON t.token = held.id JOIN items act ON act.n = t.item
-    WHERE held.n IN ({marks}) AND act.msg_type IS NOT NULL AND (act.author = held.author OR act.org = held.org)
-    UNION
-    SELECT held.n FROM items held JOIN targets t ON t.token = held.alias JOIN items act ON act.n = t.item
-    WHERE held.n IN ({marks}) AND act.msg_type IS NOT NULL AND (act.author = held.author OR act.org = held.org)"""
-# What one act ends of what is held. One by one: an item that many strangers name costs them alone.
-_ENDS = """INSERT OR IGNORE INTO ended (n)
-    SELECT held.n FROM items held JOIN items act ON act.n = ?1
-    WHERE held.{name} = ?2 AND act.msg_type IS NOT NULL AND (act.author = held.author OR act.org = held.org)"""
+# Of these rows, those that a held item acts on directly; authors as in acting_on. Anybody can name a token, or be named
+# by one, as often as keys can be made: in which organisations' names it is named is looked up once a token.
+_NOW_ENDED = """INSERT INTO ended (n)
+    WITH held AS MATERIALIZED (SELECT n, id, alias, author, org FROM items WHERE n IN (SELECT value FROM json_each(?))),
+    tokens AS (SELECT id AS token FROM held WHERE org IS NOT NULL
+        UNION SELECT alias FROM held WHERE org IS NOT NULL AND alias IS NOT NULL),
+    named AS MATERIALIZED (SELECT DISTINCT t.token, act.org FROM tokens CROSS JOIN targets t USING (token)
+        CROSS JOIN items act ON act.n = t.item WHERE act.org IS NOT NULL AND act.msg_type IS NOT NULL)
+    SELECT held.n FROM held WHERE EXISTS (SELECT 1 FROM targets t CROSS JOIN items act ON act.n = t.item
+        WHERE t.token IN (held.id, held.alias) AND t.author = held.author AND act.msg_type IS NOT NULL)
+    OR (held.id, held.org) IN (SELECT token, org FROM named)
+    OR (held.alias, held.org) IN (SELECT token, org FROM named)"""
 # Numbers of streams that one of these rows shares with another.
 _FORKS = """INSERT OR IGNORE INTO forked (author, stream, seq)
     SELECT i.author, i.stream, i.seq FROM items i JOIN items other INDEXED BY items_author
     ON other.author = i.author AND other.stream = i.stream AND other.seq = i.seq AND other.n <> i.n
     WHERE i.n IN ({marks}) AND i.seq IS NOT NULL"""
-_ENDED_BY = """SELECT held.n FROM items held JOIN ended USING (n)
-    WHERE held.{name} = ?1 AND (held.author = ?2 OR held.org IS NOT NULL)"""
 
 
 def acting(ids: Sequence[bytes], colleagues: Sequence[int]) -> str:
@@ -89,11 +89,10 @@ def put(
         "INSERT OR IGNORE INTO targets (token, item, author) VALUES (?, ?, ?)",
         [(token, n, authors[item.author]) for n, item in numbered for token in item.header.targets],
     )
-    numbers = [n for n, _ in numbered]
-    mark_ended(db, numbers)
-    pairs = [(n, token) for n, item in numbered for token in item.header.targets]
-    for name in ("id", "alias"):
-        db.executemany(_ENDS.format(name=name), pairs)
+    mark_ended(db, [n for n, _ in numbered])
+    acts = [item.header for _, item in numbered if item.header.msg_type is not None]
+    ended = _acted_on(db, ((authors[act.author], act.org, act.targets) for act in acts))
+    db.executemany("INSERT OR IGNORE INTO ended (n) VALUES (?)", [(n,) for n in ended])
     db.execute("UPDATE state SET sequence = ?", (numbered[-1][0],))
     return fresh
 
@@ -107,12 +106,28 @@ def _rows_named(db: sqlite3.Connection, tokens: Sequence[bytes]) -> list[int]:
     return found
 
 
-def mark_ended(db: sqlite3.Connection, numbers: Sequence[int]) -> None:
+def _acted_on(db: sqlite3.Connection, acts: Iterable[tuple[int, bytes | None, Iterable[bytes]]]) -> set[int]:
+    """Return the rows that these acts end: the number of each act's author, its organisation, what it names.
+
+    Each token is looked up once, however many acts name it.
+    """
+    naming: dict[bytes, set[int | bytes]] = {}
+    for author, org, tokens in acts:
+        for token in tokens:
+            naming.setdefault(token, set()).update([author] if org is None else [author, org])
+    found = set[int]()
+    for token, by in naming.items():
+        for column in ("id", "alias"):
+            rows = db.execute(f"SELECT n, author, org FROM items WHERE {column} = ?", (token,))
+            found.update(n for n, author, org in rows if author in by or org in by)
+    return found
+
+
+def mark_ended(db: sqlite3.Connection, numbers: Collection[int]) -> None:
     """Note anew which of these rows a held item acts on."""
-    for at in range(0, len(numbers), ROWS_AT_ONCE):
-        batch = numbers[at : at + ROWS_AT_ONCE]
-        db.execute(f"DELETE FROM ended WHERE n IN ({marks(batch)})", batch)
-        db.execute(_NOW_ENDED.format(marks=marks(batch)), (*batch, *batch))
+    rows = json.dumps([*numbers])
+    db.execute("DELETE FROM ended WHERE n IN (SELECT value FROM json_each(?))", (rows,))
+    db.execute(_NOW_ENDED, (rows,))
 
 
 def let_go(db: sqlite3.Connection, headers: Sequence[Header]) -> int:
@@ -196,7 +211,7 @@ def remove(db: sqlite3.Connection, ids: Sequence[bytes], *, wanted: bool = False
     if not wanted:
         _remember_gone(db, ids)
     rows = db.execute(
-        "SELECT n, id, key, author, ifnull(CAST(targets AS BLOB), x'') FROM items"
+        "SELECT n, id, key, author, ifnull(CAST(targets AS BLOB), x''), org, msg_type FROM items"
         f" WHERE id IN ({marks(ids)}) ORDER BY n",
         ids,
     ).fetchall()
@@ -205,24 +220,19 @@ def remove(db: sqlite3.Connection, ids: Sequence[bytes], *, wanted: bool = False
     fulltext.unindex(db, numbers)
     for table in ("items", "envelopes"):
         db.execute(f"DELETE FROM {table} WHERE n IN ({marks(numbers)})", numbers)
+    named = {row[0]: [row[4][at : at + ID_SIZE] for at in range(0, len(row[4]), ID_SIZE)] for row in rows}
     db.executemany(
         "DELETE FROM targets WHERE token = ? AND item = ?",
-        [(targets[at : at + ID_SIZE], n) for n, _, _, _, targets in rows for at in range(0, len(targets), ID_SIZE)],
+        [(token, n) for n, tokens in named.items() for token in tokens],
     )
     db.execute(f"DELETE FROM ended WHERE n IN ({marks(numbers)})", numbers)
-    perhaps = set[int]()
-    for *_, author, targets in rows:
-        for at in range(0, len(targets), ID_SIZE):
-            for name in ("id", "alias"):
-                found = db.execute(_ENDED_BY.format(name=name), (targets[at : at + ID_SIZE], author))
-                perhaps.update(row[0] for row in found)
-    mark_ended(db, list(perhaps))
+    mark_ended(db, _acted_on(db, ((row[3], row[5], named[row[0]]) for row in rows if row[6] is not None)))
     authors = [(author,) for author in {row[3] for row in rows}]
     db.executemany("DELETE FROM authors WHERE n = ?1 AND NOT EXISTS (SELECT 1 FROM items WHERE author = ?1)", authors)
     db.executemany("DELETE FROM gone WHERE author = ?1 AND NOT EXISTS (SELECT 1 FROM authors WHERE n = ?1)", authors)
     db.executemany(
         "INSERT INTO removals (n, key, id) VALUES (?, ?, ?)",
-        [(n, key, item) for n, (_, item, key, _, _) in enumerate(rows, start=sequence + 1)],
+        [(n, key, item) for n, (_, item, key, *_) in enumerate(rows, start=sequence + 1)],
     )
     sequence += len(rows)
     db.execute("DELETE FROM removals WHERE n < ?", (sequence - REMEMBERED,))

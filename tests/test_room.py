@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from meshrelay.core.bulletin import ACTS_FOR, Bulletin, MsgType, Severity, Text
+from meshrelay.core.bulletin import ACTS_FOR, Bulletin, CapReference, MsgType, Severity, Text
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.quota import LEAST_ITEMS, MOST_ITEMS, READERS, Source, Way, worth
 from meshrelay.core.trust import Anchor
@@ -379,6 +379,33 @@ def test_what_was_taken_back_is_listed_as_long_as_something_ends_it(relay: Relay
     relay.store.remove([cancel.id])
     assert listed() == {other.id}
     relay.store.remove([again.id])
+    assert listed() == set()
+
+
+def test_what_colleagues_took_back_is_listed_as_long_as_one_of_them_ends_it(relay: Relay) -> None:
+    org, other = b"o" * 32, b"p" * 32
+    cap = CapReference("sender", "1", "2031-03-14T10:00:00+00:00")
+    alert, made = Author(1).says("by id", org=org), Author(1).says("by name", org=org, cap=cap)
+    beside = Author(2).says("of another name", org=other, cap=cap)
+
+    def ends(author: Author, org: bytes) -> SignedItem:
+        own = CapReference("sender", "2", "2031-03-14T11:00:00+00:00")
+        return author.says(msg_type=MsgType.CANCEL, org=org, cap=own, cap_references=[cap], acts_on=[alert.id])
+
+    def listed() -> set[bytes]:
+        page = relay.store.page(order="newest", limit=50, acted_on=True)
+        return {held.header.id for held in page.rows}
+
+    first, second, stranger = ends(Author(3), org), ends(Author(4), org), ends(Author(5), other)
+    receive(relay, [first, alert, made, beside, second])
+    assert listed() == {alert.id, made.id}
+    receive(relay, [stranger])
+    assert listed() == {alert.id, made.id, beside.id}
+    relay.store.remove([first.id])
+    assert listed() == {alert.id, made.id, beside.id}
+    relay.store.remove([second.id])
+    assert listed() == {beside.id}
+    relay.store.remove([stranger.id])
     assert listed() == set()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import re
@@ -13,11 +14,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from meshrelay import migrations
+from meshrelay.core.bulletin import MsgType
 from meshrelay.core.envelope import KEY_SIZE, SignedItem
 from meshrelay.errors import StoreFull, StoreUnusable
 from meshrelay.store import BYTES_AT_ONCE, Store
@@ -149,6 +153,49 @@ def test_lists_are_read_off_an_index_without_sorting(path: Path, order: str, ext
 
 
 # Full
+
+
+def _naming_one_message(count: int) -> tuple[list[SignedItem], list[SignedItem]]:
+    """Return Alerts made of one CAP message, and Cancels that name it, each of its own key, in one name."""
+    made = unsigned_items(2 * count, seed=count, authors=2 * count, size=10)
+    alerts, cancels = list[SignedItem](), list[SignedItem]()
+    for number, item in enumerate(made):
+        header = replace(item.header, org=bytes(32), author=number.to_bytes(32, "big"))
+        if number % 2:
+            cancels.append(replace(item, header=replace(header, msg_type=MsgType.CANCEL, targets=(b"t" * 32,))))
+        else:
+            alerts.append(replace(item, header=replace(header, alias=b"t" * 32)))
+    return alerts, cancels
+
+
+def _effort(store: Store, do: Callable[[], object]) -> int:
+    """Return how much SQLite does for it, in thousands of its steps, in the transactions that write."""
+    steps = itertools.count()
+    store._writer.set_progress_handler(lambda: next(steps) < 0, 1_000)
+    do()
+    store._writer.set_progress_handler(None, 0)
+    return next(steps)
+
+
+@pytest.mark.parametrize("first", ["alerts", "cancels"])
+def test_what_many_strangers_name_costs_little_more_when_they_are_more(path: Path, first: str) -> None:
+    efforts = list[tuple[int, int]]()
+    for count in (100, 1000):
+        alerts, cancels = _naming_one_message(count)
+        before, after = (alerts, cancels) if first == "alerts" else (cancels, alerts)
+        with closing(Store.open(path.with_name(f"{count}.db"))) as store:
+            store.put_many(before, received=NOON)
+            putting = _effort(store, partial(store.put_many, after[:100], received=NOON))
+            store.put_many(after[100:], received=NOON)
+            removing = _effort(store, partial(store.remove, [item.id for item in cancels[:50]]))
+            efforts.append((putting, removing))
+            assert len(store.page(order="newest", limit=2 * count, acted_on=True).rows) == count
+            store.remove([item.id for item in cancels])
+            assert store.page(order="newest", limit=2 * count, acted_on=True).rows == ()
+    (put_few, remove_few), (put_many, remove_many) = efforts
+    # Ten times as many items of both sorts: a hundred times as many pairs.
+    assert put_many < 15 * put_few
+    assert remove_many < 15 * remove_few
 
 
 def _fill(store: Store, items: list[SignedItem]) -> Iterator[bytes]:
