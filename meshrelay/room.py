@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from meshrelay.core.bulletin import ACTS_FOR
-from meshrelay.core.envelope import ItemClass, SignedItem
+from meshrelay.core.envelope import Header, ItemClass, SignedItem
 from meshrelay.core.quota import (
     MOST_BYTES,
     MOST_ITEMS,
@@ -34,7 +34,6 @@ from meshrelay.core.quota import (
     Limits,
     Link,
     Placed,
-    Plan,
     Scene,
     Share,
     Source,
@@ -48,6 +47,7 @@ from meshrelay.core.trust import TrustView
 from meshrelay.errors import StoreFull, StoreUnusable
 from meshrelay.rows import ROWS_AT_ONCE
 from meshrelay.store import BYTES_AT_ONCE, LET_GO_AT_ONCE, Store
+from meshrelay.tables import acts_on_others
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ class Room:
         with self._lock:
             self._settle(trust)
             link = self._link(source)
-            gone = self._store.went([item.header for item in items], now=now)
+            gone = self._turn_away([item.header for item in items], now=0 if doubtful else now)
             wanted = {item.id: item for item in items if item.id not in gone}
             new = set[bytes]()
             if self._has_place(wanted.values(), trust):
@@ -245,7 +245,7 @@ class Room:
         chosen = {header.id for header in found.take}
         try:
             if chosen and found.let_go:
-                self._let_go(found)
+                self._let_go(found.let_go)
             for first in (True, False):
                 batch = [item for item in items if item.id in chosen and scene.is_first(item.header) == first]
                 self._put(batch, trust, now=now, link=link)
@@ -329,13 +329,25 @@ class Room:
         expired = [one for one in self._store.expired(now=now, limit=ROWS_AT_ONCE) if one.author not in scene.first]
         return self._store.let_go((expired or plan((), scene, spare=spare).let_go)[:LET_GO_AT_ONCE])
 
-    def _let_go(self, found: Plan) -> None:
+    def _turn_away(self, headers: Sequence[Header], *, now: int) -> frozenset[bytes]:
+        """Return ids of what was ended by something that had to make room; what it ended itself goes for good too."""
+        gone = self._store.went(headers, now=now)
+        acts = [header for header in headers if header.id in gone and acts_on_others(header)]
+        if not acts:
+            return gone
         try:
-            self._store.let_go(found.let_go)
+            self._let_go(acts, coming=headers)
+        except StoreFull as error:
+            log.info("what was ended cannot be removed now: %s", error)
+        return self._store.went(headers, now=now)
+
+    def _let_go(self, headers: Sequence[Header], *, coming: Sequence[Header] = ()) -> None:
+        try:
+            self._store.let_go(headers, coming=coming)
         except StoreFull as error:
             # Deleting takes room too.
             self._hear(error)
-            self._store.let_go(found.let_go)
+            self._store.let_go(headers, coming=coming)
 
     def _hear(self, error: StoreFull) -> None:
         """Hear that something found no room: give up the reserve, and free what can be freed."""

@@ -770,15 +770,15 @@ class Store:
                 tables.decline(db, {(author, item): sent + ACTS_FOR for item, author, sent in about})
         return removed
 
-    def let_go(self, headers: Sequence[Header]) -> int:
+    def let_go(self, headers: Sequence[Header], *, coming: Sequence[Header] = ()) -> int:
         """Remove items to make room, in this order, and return how many.
 
-        With an Update or Cancel goes what it acts on, and does not come back: see :meth:`went`.
+        With an Update or Cancel goes what it acts on, held or `coming`, and does not come back: see :meth:`went`.
         """
         removed = 0
         for at in range(0, len(headers), LET_GO_AT_ONCE):
             with self._writing() as db:
-                removed += tables.let_go(db, headers[at : at + LET_GO_AT_ONCE])
+                removed += tables.let_go(db, headers[at : at + LET_GO_AT_ONCE], coming=coming)
         return removed
 
     def went(self, headers: Collection[Header], *, now: int) -> frozenset[bytes]:

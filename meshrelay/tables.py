@@ -97,15 +97,6 @@ def put(
     return fresh
 
 
-def _rows_named(db: sqlite3.Connection, tokens: Sequence[bytes]) -> list[int]:
-    """Return the rows that these tokens name, by id or by alias."""
-    found: list[int] = []
-    for batch in chunks(tokens):
-        for column in ("id", "alias"):
-            found += [row[0] for row in db.execute(f"SELECT n FROM items WHERE {column} IN ({marks(batch)})", batch)]
-    return found
-
-
 def _acted_on(db: sqlite3.Connection, acts: Iterable[tuple[int, bytes | None, Iterable[bytes]]]) -> set[int]:
     """Return the rows that these acts end: the number of each act's author, its organisation, what it names.
 
@@ -130,21 +121,22 @@ def mark_ended(db: sqlite3.Connection, numbers: Collection[int]) -> None:
     db.execute(_NOW_ENDED, (rows,))
 
 
-def let_go(db: sqlite3.Connection, headers: Sequence[Header]) -> int:
-    """Remove items, and with an act what it acts on; they do not come back before their time. Return how many went."""
+def let_go(db: sqlite3.Connection, headers: Sequence[Header], *, coming: Sequence[Header] = ()) -> int:
+    """Remove items, and with an act what it acts on; they do not come back before their time. Return how many went.
+
+    What acts among those `coming` end, which an act before them ended, goes as well.
+    """
     gone = {header.id: header for header in headers}
     names: dict[tuple[bytes, bytes], int] = {}
-    acts = [header for header in headers if header.msg_type in (MsgType.UPDATE, MsgType.CANCEL)]
+    acts = [header for header in headers if acts_on_others(header)]
     while acts:
         act = acts.pop()
         names |= {(act.author, token): act.sent + ACTS_FOR for token in act.targets}
-        for n in _rows_named(db, act.targets):
-            held = held_of(db.execute(f"{SELECT} WHERE i.n = ?", (n,)).fetchone())
-            if held is None or held.header.author != act.author or held.header.id in gone:
-                continue
-            gone[held.header.id] = held.header
-            if held.header.msg_type is not MsgType.ALERT:
-                acts.append(held.header)
+        beside = [one for one in coming if one.author == act.author and {one.id, one.alias} & {*act.targets}]
+        for header in (*_own_of(db, act), *beside):
+            if header.id not in gone:
+                gone[header.id] = header
+                acts += [header] if acts_on_others(header) else []
     removed = 0
     for batch in chunks(gone):
         removed += remove(db, batch)
@@ -152,11 +144,26 @@ def let_go(db: sqlite3.Connection, headers: Sequence[Header]) -> int:
     return removed
 
 
+def acts_on_others(header: Header) -> bool:
+    """Tell whether an item ends others."""
+    return header.msg_type in (MsgType.UPDATE, MsgType.CANCEL)
+
+
+def _own_of(db: sqlite3.Connection, act: Header) -> list[Header]:
+    """Return what an act names of its own author's items, by id or by alias."""
+    found: list[Header] = []
+    for batch in chunks(act.targets):
+        for column in ("id", "alias"):
+            rows = db.execute(f"{SELECT} WHERE a.key = ? AND i.{column} IN ({marks(batch)})", (act.author, *batch))
+            found += [one.header for one in map(held_of, rows) if one is not None]
+    return found
+
+
 def decline(db: sqlite3.Connection, names: Mapping[tuple[bytes, bytes], int]) -> None:
     """Note, by author and id or alias, what does not come back until then."""
     db.executemany(
         "INSERT INTO let_go (author, token, until) VALUES (?, ?, ?)"
-        " ON CONFLICT (author, token) DO UPDATE SET until = max(until, excluded.until)",
+        " ON CONFLICT (author, token) DO UPDATE SET until = excluded.until WHERE excluded.until > until",
         [(*name, until) for name, until in names.items()],
     )
     if names:
@@ -215,6 +222,8 @@ def remove(db: sqlite3.Connection, ids: Sequence[bytes], *, wanted: bool = False
         f" WHERE id IN ({marks(ids)}) ORDER BY n",
         ids,
     ).fetchall()
+    if not rows:
+        return 0
     _, sequence = state(db)
     numbers = [row[0] for row in rows]
     fulltext.unindex(db, numbers)

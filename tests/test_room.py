@@ -196,6 +196,36 @@ def test_what_a_cancel_ended_goes_with_it_and_does_not_come_back(relay: Relay) -
     assert receive(relay, [beside]) == [Outcome.NEW]
 
 
+@pytest.mark.parametrize("order", ["before", "together", "after"])
+def test_what_an_update_ended_that_is_turned_away_goes_and_stays_away(relay: Relay, order: str) -> None:
+    author = Author(1)
+    cap = CapReference("sender", "1", "2031-03-14T10:00:00+00:00")
+    alert = author.says("alert", cap=cap)
+    own = CapReference("sender", "2", "2031-03-14T11:00:00+00:00")
+    update = author.says("update", msg_type=MsgType.UPDATE, sent=NOON + 1, cap=own, cap_references=[cap])
+    again = author.says("again", msg_type=MsgType.UPDATE, sent=NOON + 2, acts_on=[update.id])
+    cancel = author.says("cancel", msg_type=MsgType.CANCEL, sent=NOON + 3, acts_on=[again.id])
+    beside = author.says("beside")
+    receive(relay, [cancel, beside])
+    relay.store.let_go([cancel.header])
+    batches = {"before": [[alert], [update], [again]], "together": [[alert, update, again]]}
+    for batch in batches.get(order, [[again], [update], [alert]]):
+        receive(relay, batch)
+    assert held(relay, [alert, update, again, beside]) == {beside.id}
+    assert receive(relay, [alert, update, again]) == [Outcome.DECLINED] * 3
+
+
+def test_what_was_ended_stays_away_while_the_clock_is_doubtful(relay: Relay) -> None:
+    author = Author(1)
+    alert = author.says("alert")
+    cancel = author.says("cancel", msg_type=MsgType.CANCEL, acts_on=[alert.id], sent=NOON + 1)
+    receive(relay, [alert, cancel])
+    relay.store.let_go([cancel.header])
+    (answer,) = relay.receive_many([alert.data], now=NOON + 2 * ACTS_FOR, doubtful=True)
+    assert isinstance(answer, Receipt)
+    assert (answer.outcome, answer.reason) == (Outcome.DECLINED, "room")
+
+
 def test_who_holds_how_much_is_counted_right_and_anew(relay: Relay) -> None:
     items = [*said(Author(1), 7), *said(Author(2), 3)]
     receive(relay, items)
