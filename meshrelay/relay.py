@@ -185,7 +185,7 @@ class Relay:
 
     def __init__(self, store: Store, local: Local, keyring: Keyring, *, keeper: bool = False) -> None:
         self.store = store
-        self.room = Room(store, keeper=keeper)
+        self.room = Room(store, widen=self._widened, keeper=keeper)
         self.local = local
         self.keyring = keyring
         self._verifiers = ThreadPoolExecutor(VERIFY_THREADS, thread_name_prefix="verify")
@@ -666,6 +666,9 @@ class Relay:
         if found:
             raise NotFound(f"several ids begin with {prefix}", hint="give more of its digits")
         raise NotFound(f"no item here begins with {prefix or 'nothing'}", hint="see `meshrelay list --all`")
+
+    def _widened(self, trust: TrustView, headers: Sequence[Header]) -> TrustView:
+        return belief.widened(trust, self.store, headers, followed=self.local.followed())
 
     def _admit_all(self, datas: Sequence[bytes]) -> list[SignedItem | InvalidItem]:
         if len(datas) < _VERIFY_IN_PARALLEL:

@@ -16,12 +16,13 @@ import secrets
 import shutil
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
-from meshrelay.core.bulletin import ACTS_FOR
+from meshrelay.core.admission import reopen
+from meshrelay.core.bulletin import ACTS_FOR, Bulletin
 from meshrelay.core.envelope import Header, ItemClass, SignedItem
 from meshrelay.core.quota import (
     MOST_BYTES,
@@ -45,7 +46,7 @@ from meshrelay.core.quota import (
 )
 from meshrelay.core.trust import TrustView
 from meshrelay.errors import StoreFull, StoreUnusable
-from meshrelay.rows import ROWS_AT_ONCE
+from meshrelay.rows import ID_SIZE, ROWS_AT_ONCE
 from meshrelay.store import BYTES_AT_ONCE, LET_GO_AT_ONCE, Store
 from meshrelay.tables import acts_on_others
 
@@ -66,6 +67,12 @@ SHRINK_FROM: Final = 4 << 20
 RESERVE_FILE: Final = "reserve"
 
 
+MOST_ENDED: Final = 200
+"""Of what one act ends of other keys' items so many go with it."""
+
+Widen: TypeAlias = Callable[[TrustView, Sequence[Header]], TrustView]
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What became of items: ids that were new, and ids that had no place."""
@@ -75,10 +82,14 @@ class Taken:
 
 
 class Room:
-    """The room of one store; `take` and `keep_house` belong on the thread that writes."""
+    """The room of one store; `take` and `keep_house` belong on the thread that writes.
 
-    def __init__(self, store: Store, *, keeper: bool = False) -> None:
+    `widen` adds to a view what the organisations that items name have said.
+    """
+
+    def __init__(self, store: Store, *, widen: Widen = lambda trust, headers: trust, keeper: bool = False) -> None:
         self._store = store
+        self._widen = widen
         self._keeper = keeper
         self._reserve = Reserve(store.path.with_name(RESERVE_FILE), size=2 * store.log_bytes)
         self._lock = threading.Lock()
@@ -117,7 +128,7 @@ class Room:
         with self._lock:
             self._settle(trust)
             link = self._link(source)
-            gone = self._turn_away([item.header for item in items], now=0 if doubtful else now)
+            gone = self._turn_away(items, trust, now=0 if doubtful else now)
             wanted = {item.id: item for item in items if item.id not in gone}
             new = set[bytes]()
             if self._has_place(wanted.values(), trust):
@@ -245,7 +256,7 @@ class Room:
         chosen = {header.id for header in found.take}
         try:
             if chosen and found.let_go:
-                self._let_go(found.let_go)
+                self._let_go(found.let_go, trust)
             for first in (True, False):
                 batch = [item for item in items if item.id in chosen and scene.is_first(item.header) == first]
                 self._put(batch, trust, now=now, link=link)
@@ -327,27 +338,67 @@ class Room:
             return 0
         scene = self._scene((), trust, now=now, coming=BYTES_AT_ONCE)
         expired = [one for one in self._store.expired(now=now, limit=ROWS_AT_ONCE) if one.author not in scene.first]
-        return self._store.let_go((expired or plan((), scene, spare=spare).let_go)[:LET_GO_AT_ONCE])
+        return self._let_go((expired or plan((), scene, spare=spare).let_go)[:LET_GO_AT_ONCE], trust)
 
-    def _turn_away(self, headers: Sequence[Header], *, now: int) -> frozenset[bytes]:
+    def _turn_away(self, items: Sequence[SignedItem], trust: TrustView, *, now: int) -> frozenset[bytes]:
         """Return ids of what was ended by something that had to make room; what it ended itself goes for good too."""
-        gone = self._store.went(headers, now=now)
+        headers = [item.header for item in items]
+        gone = self._went(items, trust, now=now)
         acts = [header for header in headers if header.id in gone and acts_on_others(header)]
         if not acts:
             return gone
         try:
-            self._let_go(acts, coming=headers)
+            self._let_go(acts, trust, coming=headers)
         except StoreFull as error:
             log.info("what was ended cannot be removed now: %s", error)
-        return self._store.went(headers, now=now)
+        return self._went(items, trust, now=now)
 
-    def _let_go(self, headers: Sequence[Header], *, coming: Sequence[Header] = ()) -> None:
+    def _went(self, items: Sequence[SignedItem], trust: TrustView, *, now: int) -> frozenset[bytes]:
+        """Return ids of what an act ended that had to make room: its author's, or a colleague's."""
+        found = set(self._store.went([item.header for item in items], now=now))
+        named = [item for item in items if item.header.org is not None and item.id not in found]
+        if not named or not self._store.has_let_go():
+            return frozenset(found)
+        wide = self._widen(trust, [item.header for item in named])
+        for item in named:
+            org = wide.organisations.get(item.header.org or b"")
+            keys = org.lent.keys() - {item.author} if org is not None else ()
+            for author, until in self._store.went_by(item.header, authors=keys, now=now).items():
+                act = replace(item.header, id=bytes(ID_SIZE), author=author, sent=until - ACTS_FOR)
+                if _ends(act, item, wide):
+                    found.add(item.id)
+        return frozenset(found)
+
+    def _with_colleagues(self, headers: Sequence[Header], trust: TrustView) -> list[Header]:
+        """Return these items, and before them what they end of other keys' in one organisation's name.
+
+        Before them, for whoever is killed in between is not to show it without its end.
+        """
+        found = {header.id: header for header in headers}
+        acts = [header for header in headers if acts_on_others(header) and header.org is not None]
+        also = list[Header]()
+        while acts:
+            act = acts.pop()
+            named = [one for one in self._store.in_one_name(act, limit=MOST_ENDED) if one.id not in found]
+            if not named:
+                continue
+            wide = self._widen(trust, [act, *named])
+            datas = self._store.get_many(one.id for one in named)
+            for target in named:
+                if target.id in datas and _ends(act, reopen(datas[target.id]), wide):
+                    found[target.id] = target
+                    also.append(target)
+                    acts += [target] if acts_on_others(target) else []
+        return [*also, *headers]
+
+    def _let_go(self, headers: Sequence[Header], trust: TrustView, *, coming: Sequence[Header] = ()) -> int:
+        headers = self._with_colleagues(headers, trust)
         try:
-            self._store.let_go(headers, coming=coming)
+            return self._store.let_go(headers, coming=coming)
         except StoreFull as error:
             # Deleting takes room too.
             self._hear(error)
-            self._store.let_go(headers, coming=coming)
+            return self._store.let_go(headers, coming=coming)
 
     def _hear(self, error: StoreFull) -> None:
         """Hear that something found no room: give up the reserve, and free what can be freed."""
@@ -409,6 +460,13 @@ class Reserve:
 
 
 _BLOCK = 1 << 20
+
+
+def _ends(act: Header, target: SignedItem, trust: TrustView) -> bool:
+    """Tell whether an act counts for what it names."""
+    said = target.body if isinstance(target.body, Bulletin) else None
+    allowed = act.author not in trust.blocked and not trust.is_struck(act)
+    return allowed and trust.may_act(act, target.header, said)
 
 
 def _together(links: Mapping[int, Through]) -> Share:

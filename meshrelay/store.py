@@ -781,12 +781,17 @@ class Store:
                 removed += tables.let_go(db, headers[at : at + LET_GO_AT_ONCE], coming=coming)
         return removed
 
+    def has_let_go(self) -> bool:
+        """Tell whether any Update or Cancel had to make room lately."""
+        with self._reading() as db:
+            return db.execute("SELECT 1 FROM let_go LIMIT 1").fetchone() is not None
+
     def went(self, headers: Collection[Header], *, now: int) -> frozenset[bytes]:
         """Return ids of those that an Update or Cancel ended which had to make room: alone they would live again."""
         found = set[bytes]()
+        if not self.has_let_go():
+            return frozenset()
         with self._reading() as db:
-            if not db.execute("SELECT 1 FROM let_go LIMIT 1").fetchone():
-                return frozenset()
             for one in headers:
                 if db.execute(
                     "SELECT 1 FROM let_go WHERE author = ? AND token IN (?, ?) AND until > ?",
@@ -794,6 +799,30 @@ class Store:
                 ).fetchone():
                     found.add(one.id)
         return frozenset(found)
+
+    def went_by(self, header: Header, *, authors: Collection[bytes], now: int) -> dict[bytes, int]:
+        """Return which of these other keys named an item in an act that had to make room, and until when that holds."""
+        found = dict[bytes, int]()
+        for batch in chunks(authors):
+            with self._reading() as db:
+                rows = db.execute(
+                    f"SELECT author, max(until) FROM let_go WHERE author IN ({marks(batch)}) AND token IN (?, ?)"
+                    " AND until > ? GROUP BY author",
+                    (*batch, header.id, header.alias, now),
+                )
+                found.update(rows)
+        return found
+
+    def in_one_name(self, act: Header, *, limit: int) -> tuple[Header, ...]:
+        """Return held items that an act names and that name the same organisation, oldest first."""
+        found = dict[bytes, Header]()
+        for batch in chunks(act.targets):
+            for column in ("id", "alias"):
+                held = self._held(
+                    f"WHERE i.{column} IN ({marks(batch)}) AND i.org = ? ORDER BY i.n LIMIT ?", (*batch, act.org, limit)
+                )
+                found |= {one.header.id: one.header for one in held}
+        return tuple(found.values())[:limit]
 
     def shrink(self) -> None:
         """Write the log into the file and give unused pages back to the disk, as far as readers let it."""

@@ -23,6 +23,7 @@ from meshrelay.local import Local
 from meshrelay.relay import UNSIGNED, Outcome, Receipt, Relay
 from meshrelay.room import Reserve
 from meshrelay.store import Store
+from tests.organising import Org
 from tests.store.making import DAY, NOON, Author
 
 SMALL = 2_000_000
@@ -213,6 +214,53 @@ def test_what_an_update_ended_that_is_turned_away_goes_and_stays_away(relay: Rel
         receive(relay, batch)
     assert held(relay, [alert, update, again, beside]) == {beside.id}
     assert receive(relay, [alert, update, again]) == [Outcome.DECLINED] * 3
+
+
+@pytest.fixture
+def colleagues(relay: Relay) -> tuple[Org, Author, Author, SignedItem, SignedItem]:
+    """Return an organisation that nobody anchored, two keys that it lent its name to, and what one took back."""
+    org, field, office = Org(), Author(1), Author(2)
+    alert = field.says("alert", org=org.id)
+    cancel = office.says("cancel", org=org.id, msg_type=MsgType.CANCEL, acts_on=[alert.id], sent=NOON + 1)
+    receive(relay, [*org.roots, org.delegates(field.public), org.delegates(office.public)])
+    return org, field, office, alert, cancel
+
+
+def push_out(relay: Relay, author: Author, org: bytes) -> None:
+    """Have a key correct so many things that its first act has to make room."""
+    acts = [
+        author.says(org=org, msg_type=MsgType.CANCEL, acts_on=[bytes([n]) * 32], sent=NOON + 2 + n)
+        for n in range(MOST_ITEMS)
+    ]
+    for at in range(0, len(acts), 50):
+        receive(relay, acts[at : at + 50])
+
+
+def test_what_a_colleague_took_back_goes_with_the_act_and_does_not_come_back(
+    relay: Relay, colleagues: tuple[Org, Author, Author, SignedItem, SignedItem]
+) -> None:
+    org, field, office, alert, cancel = colleagues
+    stranger, beside = Author(3), field.says("beside", org=org.id)
+    theirs = stranger.says("theirs", org=org.id, msg_type=MsgType.CANCEL, acts_on=[beside.id], sent=NOON + 1)
+    receive(relay, [alert, beside, cancel, theirs])
+    push_out(relay, office, org.id)
+    push_out(relay, stranger, org.id)
+    assert held(relay, [alert, beside, cancel, theirs]) == {beside.id}
+    assert receive(relay, [alert]) == [Outcome.DECLINED]
+    # Whoever was never lent the name has no such power.
+    relay.store.remove([beside.id])
+    assert receive(relay, [beside]) == [Outcome.NEW]
+
+
+def test_what_a_colleague_took_back_before_it_came_stays_away_unless_the_colleague_is_revoked(
+    relay: Relay, colleagues: tuple[Org, Author, Author, SignedItem, SignedItem]
+) -> None:
+    org, _, office, alert, cancel = colleagues
+    receive(relay, [cancel])
+    push_out(relay, office, org.id)
+    assert receive(relay, [alert]) == [Outcome.DECLINED]
+    receive(relay, [org.revokes(office.public)])
+    assert receive(relay, [alert]) == [Outcome.NEW]
 
 
 def test_what_was_ended_stays_away_while_the_clock_is_doubtful(relay: Relay) -> None:
