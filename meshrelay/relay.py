@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 from meshrelay import belief
 from meshrelay.core.admission import admit, reopen, sign
@@ -24,9 +24,13 @@ from meshrelay.core.bulletin import (
     MAX_LIFE,
     MAX_LIVE,
     Bulletin,
+    Certainty,
     Chain,
     MsgType,
     Origin,
+    Severity,
+    Text,
+    Urgency,
     from_payload,
     to_payload,
 )
@@ -43,6 +47,8 @@ from meshrelay.local import Hidden, Local, Planned
 from meshrelay.room import Room
 from meshrelay.rows import Held
 from meshrelay.store import Change, Store
+
+V = TypeVar("V")
 
 FUTURE_LIMIT = 365 * 86400
 """Items dated further ahead than this are declined, unless they matter here."""
@@ -86,9 +92,21 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """What a bulletin says itself: for a Cancel, without what it only repeats of what it withdraws.
+
+    `words` tells whether its headlines are its own, and not those of what no longer holds.
+    """
+
+    bulletin: Bulletin
+    words: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """One bulletin as people see it; `by` are the items that ended it, Cancels first, then the newest.
 
+    `own` is what it says itself, `end` what the newest of `by` says itself, where that is a bulletin and shown here.
     `news` is how far the news of its sender reaches, where it is a known one that is not of this relay; lists leave it
     out.
     """
@@ -97,9 +115,16 @@ class Shown:
     bulletin: Bulletin
     verdict: Verdict
     received: int
+    own: Own
     by: tuple[SignedItem, ...] = ()
+    end: Own | None = None
     hidden: Hidden | None = None
     news: belief.News | None = None
+
+    @property
+    def withdraws(self) -> bool:
+        """Whether it is a Cancel: all that it does is to end others."""
+        return self.bulletin.msg_type is MsgType.CANCEL
 
     @property
     def changed(self) -> int:
@@ -612,11 +637,26 @@ class Relay:
 
     def named(self, act: Shown) -> tuple[bytes, ...]:
         """Return what a bulletin acts on: the ids it names, and those made of the last eight CAP messages it names."""
-        found = list(act.bulletin.references)
-        for reference in reversed(act.bulletin.origin.references[-8:]):
-            held = self.store.imported_from(reference.token, authors=[act.header.author], limit=MOST_COPIES)
+        return self._named(act.header.author, act.bulletin)
+
+    def _named(self, author: bytes, act: Bulletin) -> tuple[bytes, ...]:
+        found = list(act.references)
+        for reference in reversed(act.origin.references[-8:]):
+            held = self.store.imported_from(reference.token, authors=[author], limit=MOST_COPIES)
             found += [one.header.id for one in held]
         return tuple(found)
+
+    def _own(self, acts: Mapping[bytes, tuple[bytes, Bulletin]]) -> dict[bytes, Own]:
+        """Return what bulletins (author and body by id) say themselves."""
+        named = {
+            id_: self._named(author, body) for id_, (author, body) in acts.items() if body.msg_type is MsgType.CANCEL
+        }
+        datas = self.store.get_many({target for targets in named.values() for target in targets}) if named else {}
+        held = {id_: body for id_, data in datas.items() if isinstance(body := reopen(data).body, Bulletin)}
+        return {
+            id_: own(body, [held[target] for target in named.get(id_, ()) if target in held])
+            for id_, (_, body) in acts.items()
+        }
 
     def copies(self, one: Shown, clock: Clock) -> tuple[Shown, ...]:
         """Return what other keys made of the CAP message that a bulletin was made of, known senders' first.
@@ -728,14 +768,23 @@ class Relay:
         around = belief.surroundings(self.store, trust, opened, acts)
         verdicts = [verdict(row.held.header, acts, trust, clock, around[row.held.header.id]) for row in opened]
         enders = self.store.get_many({act.id for one in verdicts for act in one.by})
+        reopened = {id_: reopen(data) for id_, data in enders.items() if id_ not in self.hidden}
+        says = self._own(
+            {row.held.header.id: (row.held.header.author, row.bulletin) for row in opened}
+            | {id_: (item.author, item.body) for id_, item in reopened.items() if isinstance(item.body, Bulletin)}
+        )
         shown = []
         for row, one in zip(opened, verdicts, strict=True):
             effective = row.bulletin.effective
             if one.standing is Standing.LIVE and effective is not None and effective > clock.now:
                 one = dataclasses.replace(one, standing=Standing.ANNOUNCED)
-            by = tuple(reopen(enders[act.id]) for act in one.by if act.id in enders and act.id not in self.hidden)
-            header = row.held.header
-            shown.append(Shown(header, row.bulletin, one, row.held.received, by, self.hidden.get(header.id)))
+            by = tuple(reopened[act.id] for act in one.by if act.id in reopened)
+            header, end = row.held.header, says.get(by[0].id) if by else None
+            shown.append(
+                Shown(
+                    header, row.bulletin, one, row.held.received, says[header.id], by, end, self.hidden.get(header.id)
+                )
+            )
         return tuple(shown)
 
 
@@ -773,6 +822,43 @@ def withdrawal(target: SignedItem, *, now: int, note: str = "") -> Bulletin:
         note=note,
         origin=Origin(),
     )
+
+
+def own(bulletin: Bulletin, targets: Sequence[Bulletin]) -> Own:
+    """Return what a bulletin says itself; `targets` are those that it names, as far as they are held.
+
+    A Cancel repeats what it withdraws, so that people know which one it was. None of that is to be read as if it held:
+    how severe it was, when to act and what to do are left out where they are the same there, or where nothing that it
+    names is held, so that nobody can tell. Texts with headlines of their own stand for the others.
+    """
+    if bulletin.msg_type is not MsgType.CANCEL:
+        return Own(bulletin)
+    before = [text for target in targets for text in target.texts]
+    titles = {title for text in before for title in (text.headline, text.event)}
+    descriptions, instructions = {text.description for text in before}, {text.instruction for text in before}
+
+    def cleared(text: Text) -> Text:
+        return dataclasses.replace(
+            text,
+            description="" if not targets or text.description in descriptions else text.description,
+            instruction="" if not targets or text.instruction in instructions else text.instruction,
+        )
+
+    texts = [text for text in bulletin.texts if targets and (text.headline or text.event) not in titles]
+    responses = {response for target in targets for response in target.responses}
+    said = dataclasses.replace(
+        bulletin,
+        texts=tuple(map(cleared, texts or bulletin.texts)),
+        severity=Severity.UNKNOWN,
+        responses=tuple(one for one in bulletin.responses if targets and one not in responses),
+        urgency=_changed(bulletin.urgency, [target.urgency for target in targets], Urgency.UNKNOWN),
+        certainty=_changed(bulletin.certainty, [target.certainty for target in targets], Certainty.UNKNOWN),
+    )
+    return Own(said, words=bool(texts))
+
+
+def _changed(value: V, before: Sequence[V], otherwise: V) -> V:
+    return value if before and value not in before else otherwise
 
 
 def is_retired(header: Header, *, now: int) -> bool:

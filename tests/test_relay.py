@@ -23,6 +23,7 @@ from meshrelay.core.bulletin import (
     Category,
     Chain,
     MsgType,
+    Response,
     Severity,
     Text,
     Urgency,
@@ -500,6 +501,48 @@ def test_a_withdrawal_says_again_which_bulletin_it_was(relay: Relay, publish: Ca
     assert cancel.body.texts == item.body.texts  # type: ignore[union-attr]
     assert (cancel.body.note, cancel.body.expires) == ("open again", NOON + 5 + DAY)
     assert standings(relay, item) == [Standing.CANCELLED]
+
+
+GRAVE = {"severity": Severity.EXTREME, "urgency": Urgency.IMMEDIATE, "responses": (Response.EVACUATE,)}
+
+
+def test_what_a_withdrawal_only_repeats_it_does_not_say_itself(
+    relay: Relay, publish: Callable[..., SignedItem]
+) -> None:
+    item = publish("Leave the valley", **GRAVE)
+    cancel = relay.publish(withdrawal(item, now=NOON + 5), "me", now=NOON + 5)
+    said = relay.bulletin(cancel.id, NOW).own
+    assert not said.words
+    assert [text.headline for text in said.bulletin.texts] == ["Leave the valley"]
+    left = said.bulletin
+    assert (left.severity, left.urgency, left.responses) == (Severity.UNKNOWN, Urgency.UNKNOWN, ())
+    assert relay.bulletin(item.id, NOW).end == said
+
+
+def test_what_a_withdrawal_says_in_words_of_its_own_is_told_from_what_it_repeats(
+    relay: Relay, publish: Callable[..., SignedItem]
+) -> None:
+    item = publish("Leave the valley", **GRAVE)
+    texts = (
+        Text("en", "Flood", "Leave the valley"),
+        Text("ru", "Flood", "Плотина цела", "", "Возвращайтесь домой."),
+    )
+    draft_ = dataclasses.replace(
+        withdrawal(item, now=NOON + 5), texts=texts, responses=(Response.EVACUATE, Response.ALL_CLEAR)
+    )
+    cancel = relay.publish(draft_, "me", now=NOON + 5)
+    said = relay.bulletin(cancel.id, NOW).own
+    assert said.words
+    assert said.bulletin.texts == texts[1:]
+    assert said.bulletin.responses == (Response.ALL_CLEAR,)
+    assert relay.bulletin(item.id, NOW).end == said
+
+
+def test_a_withdrawal_of_what_is_not_held_is_taken_to_repeat_it(relay: Relay, clinic: Writer) -> None:
+    alert = clinic.says("Leave the valley")
+    cancel = clinic.says("Leave the valley", msg_type=MsgType.CANCEL, acts_on=[alert.id])
+    receive(relay, cancel)
+    assert not relay.bulletin(cancel.id, NOW).own.words
 
 
 # Lists

@@ -11,7 +11,7 @@ from meshrelay.cli.frame import Command, json_option, note, print_json, progress
 from meshrelay.cli.running import ask
 from meshrelay.cli.session import Session, pass_session
 from meshrelay.cli.values import Language, Moment
-from meshrelay.core.bulletin import Bulletin, MsgType
+from meshrelay.core.bulletin import Bulletin
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.keys import digits
 from meshrelay.core.statements import signers_of
@@ -179,18 +179,16 @@ def search(session: Session, text: tuple[str, ...], lang: str | None, limit: int
 
 def card(one: Shown, words: Words, *, relay: str, whole: bool = False) -> Iterator[str]:
     """Yield the lines of one bulletin: what it says, then where, until when, and who says so."""
-    bulletin, verdict = one.bulletin, one.verdict
+    bulletin, verdict = one.own.bulletin, one.verdict
     code = one.header.id.hex() if whole else one.header.id.hex()[:_ID_SHOWN]
-    standing = words.standing(verdict)
+    standing = words.standing(verdict, withdraws=one.withdraws)
     state = f"  {standing}" if standing else ""
-    yield f"{code}  {words.severity_line(verdict, bulletin.severity)}{state}"
+    yield f"{code}  {words.severity_line(verdict, bulletin)}{state}"
     if one.hidden:
         yield from _lines(": ".join(filter(None, (words["hidden"], one.hidden.reason))))
     text = words.text_of(bulletin)
     if note_ := words.fallback_note(bulletin):
         yield from _lines(str(note_))
-    if bulletin.msg_type is MsgType.CANCEL:
-        yield from _lines(words["cancels"])
     yield from _lines(words.title_of(bulletin).text)
     if text and text.instruction:
         label = words["do-drill" if verdict.drill else "do"]
@@ -200,10 +198,10 @@ def card(one: Shown, words: Words, *, relay: str, whole: bool = False) -> Iterat
     if places := "; ".join(part.text for part in words.places(bulletin)):
         yield from _lines(f"{words['where']}: {places}")
     here = words.received(one.received, written_here=verdict.author is Author.OWN and one.received == bulletin.sent)
-    yield from _lines(f"{words['issued']}: {words.issued(bulletin.sent)} ({here}); {words.valid(bulletin)}")
-    newest = one.by[0].body if one.by else None
-    by = newest if isinstance(newest, Bulletin) else None
-    ended = words.ended(verdict, one.header, by=by, relay=relay)
+    issued, valid = f"{words['issued']}: {words.issued(bulletin.sent)} ({here})", words.valid(bulletin)
+    yield from _lines(f"{issued}; {valid}" if valid else issued)
+    by, in_own_words = (one.end.bulletin, one.end.words) if one.end else (None, False)
+    ended = words.ended(verdict, one.header, by=by, own_words=in_own_words, relay=relay)
     if ended:
         yield from _lines(str(ended))
     others = words.others(verdict, relay=relay) if whole else ()
@@ -224,7 +222,7 @@ def _relays(session: Session, item: bytes) -> int | None:
 
 def _behind(one: Shown, words: Words, copies: Sequence[str], *, relay: str) -> Iterator[str]:
     """Yield what people want to know of a single bulletin only."""
-    bulletin = one.bulletin
+    bulletin = one.own.bulletin
     yield ""
     for label, value in (
         ("category", ", ".join(words.category(category) for category in bulletin.categories)),

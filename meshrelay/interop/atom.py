@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Final
 from xml.etree import ElementTree
 
-from meshrelay.core.bulletin import Bulletin
 from meshrelay.relay import Shown
 from meshrelay.words import Words
 from meshrelay.words.times import stamp
@@ -46,12 +45,13 @@ def _document(root: ElementTree.Element) -> bytes:
 
 
 def _entry(one: Shown, words: Words, *, relay: str, base: str) -> ElementTree.Element:
-    item, bulletin, verdict = one.header.id.hex(), one.bulletin, one.verdict
+    item, bulletin, verdict = one.header.id.hex(), one.own.bulletin, one.verdict
     text = words.text_of(bulletin)
     entry = ElementTree.Element(f"{{{_ATOM}}}entry")
     if text is not None:
         entry.set(_XML_LANG, text.language)
-    head = words.standing(verdict) or f"{words.severity_line(verdict, bulletin.severity)}."
+    line = words.severity_line(verdict, bulletin)
+    head = words.standing(verdict, withdraws=one.withdraws) or (line if one.withdraws else f"{line}.")
     disputed = words.disputed(verdict, relay=relay)
     _add(entry, "id", f"urn:meshrelay:{item}")
     _add(entry, "title", " ".join(filter(None, [str(disputed or ""), head, words.title_of(bulletin).text])))
@@ -65,12 +65,12 @@ def _entry(one: Shown, words: Words, *, relay: str, base: str) -> ElementTree.El
         )
     _link(entry, "alternate", f"{base}b/{item}", "text/html")
     _link(entry, "related", f"{base}api/v1/bulletins/{item}.cap", "application/cap+xml")
-    newest = one.by[0].body if one.by else None
-    ended = words.ended(verdict, one.header, by=newest if isinstance(newest, Bulletin) else None, relay=relay)
+    by, in_own_words = (one.end.bulletin, one.end.words) if one.end else (None, False)
+    ended = words.ended(verdict, one.header, by=by, own_words=in_own_words, relay=relay)
     lines = [
         str(ended or ""),
         "; ".join(place.text for place in words.places(bulletin)),
-        str(words.valid(bulletin)),
+        str(words.valid(bulletin) or ""),
         text.instruction if text else "",
         text.description if text else "",
         str(words.why(verdict, bulletin, one.header.author, relay=relay)),

@@ -61,6 +61,8 @@ class Card:
     title: str
     long: bool
     over: bool
+    struck: bool
+    """That its headline and what to do hold no longer; what a withdrawal says in words of its own does."""
     standing: str | None
     ended: Markup | None
     fallback: Markup | None
@@ -163,23 +165,23 @@ class Page:
 
 def card(one: Shown, page: Page, *, whole: bool = False) -> Card:
     """Return a bulletin as a card of a list, or (`whole`) as the card at the head of its own page."""
-    words, bulletin, verdict = page.words, one.bulletin, one.verdict
+    words, bulletin, verdict = page.words, one.own.bulletin, one.verdict
     text = words.text_of(bulletin)
     language = text.language if text else words.language
     title = words.title_of(bulletin).text
-    withdraws = bulletin.msg_type is MsgType.CANCEL
-    over = withdraws or verdict.standing not in LIVE or verdict.author is Author.REVOKED
+    taken_back = verdict.standing in TAKEN_BACK or verdict.author is Author.REVOKED
+    over = one.withdraws or taken_back or verdict.standing not in LIVE
+    struck = taken_back or (not one.own.words if one.withdraws else over)
     looks, sign = _looks(one, over=over)
     grave = bulletin.severity in (Severity.EXTREME, Severity.SEVERE) and verdict.known and not over
-    newest = one.by[0].body if one.by else None
-    ended_by = newest if isinstance(newest, Bulletin) else None
+    by, in_own_words = (one.end.bulletin, one.end.words) if one.end else (None, False)
     return Card(
         id=one.header.id.hex(),
         href=page.href(one.header.id),
         looks=looks,
         sign=sign,
         badge="ok" if verdict.known else "unknown",
-        severity=words.severity(bulletin.severity) if withdraws else words.severity_line(verdict, bulletin.severity),
+        severity=words.severity_line(verdict, bulletin),
         category=bulletin.categories[0].lower(),
         category_word=words.category(bulletin.categories[0]),
         language=language,
@@ -187,8 +189,9 @@ def card(one: Shown, page: Page, *, whole: bool = False) -> Card:
         title=title if whole else _cut(title, _MAX_LIST_TITLE),
         long=len(title) > _LONG_TITLE,
         over=over,
-        standing=words["cancels"] if withdraws else words.standing(verdict),
-        ended=page.html(words.ended(verdict, one.header, by=ended_by, relay=page.relay)),
+        struck=struck,
+        standing=words.standing(verdict, withdraws=one.withdraws),
+        ended=page.html(words.ended(verdict, one.header, by=by, own_words=in_own_words, relay=page.relay)),
         fallback=page.html(words.fallback_note(bulletin)),
         do_label=words["do-drill" if verdict.drill else "do"],
         do_lead=words.lead("do-drill" if verdict.drill else "do"),
@@ -207,7 +210,7 @@ def whole(one: Shown, page: Page, *, before: tuple[Shown, ...] = (), copies: tup
 
     `before` are the held ones that it acted on, `copies` what other keys made of the alert that it was made of.
     """
-    words, bulletin = page.words, one.bulletin
+    words, bulletin = page.words, one.own.bulletin
     top = card(one, page, whole=True)
     return Whole(
         card=top,
@@ -232,14 +235,14 @@ def _looks(one: Shown, *, over: bool) -> tuple[str, str]:
         return "open", "unknown"
     if verdict.drill:
         return "isdrill", "drill"
-    alarm = _ALARMS.get(one.bulletin.severity)
+    alarm = _ALARMS.get(one.own.bulletin.severity)
     if over:
         return "over", alarm or "plain"
     return (alarm, alarm) if alarm and verdict.alarms else ("calm", "plain")
 
 
 def _facts(one: Shown, page: Page, text: Text | None, *, whole: bool) -> tuple[Fact, ...]:
-    words, bulletin, verdict = page.words, one.bulletin, one.verdict
+    words, bulletin, verdict = page.words, one.own.bulletin, one.verdict
     written_here = verdict.author is Author.OWN and one.received == bulletin.sent
     found: list[tuple[str, Sequence[Said | Part | str | None]]] = [
         ("where", words.places(bulletin) if whole else _some(words.places(bulletin))),

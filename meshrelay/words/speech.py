@@ -23,6 +23,7 @@ from meshrelay.core.bulletin import (
     Bulletin,
     Category,
     Certainty,
+    MsgType,
     OriginKind,
     Response,
     Severity,
@@ -165,8 +166,10 @@ class Voice:
         """Return a beginning that is still to come: "from 18:00"."""
         return self._fill(mark("from {when}"), when=self.moment(moment))
 
-    def valid(self, bulletin: Bulletin) -> Said:
-        """Return from when (if that is to come) until when a bulletin holds."""
+    def valid(self, bulletin: Bulletin) -> Said | None:
+        """Return from when (if that is to come) until when a bulletin holds; None for a withdrawal."""
+        if bulletin.msg_type is MsgType.CANCEL:
+            return None
         if bulletin.origin.kind is OriginKind.CAP and bulletin.origin.expires and bulletin.expires == bulletin.sent + 1:
             return self._fill(mark("ended before it came here: {when}"), when=bulletin.origin.expires)
         end = self.until(bulletin.expires)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from meshrelay.core import organisation
-from meshrelay.core.bulletin import Bulletin, Origin, OriginKind, Severity
+from meshrelay.core.bulletin import Bulletin, MsgType, Origin, OriginKind
 from meshrelay.core.envelope import Header, SignedItem
 from meshrelay.core.statements import Attestation, Branch, Delegation, Fault, Revocation, Root, Says, Successor
 from meshrelay.core.trust import Author, Standing, Verdict, Word
@@ -22,6 +22,7 @@ from meshrelay.words.said import Part, Said, Sort, name
 from meshrelay.words.speech import Voice, key_code, shortened, visible
 
 _MOST_NAMES: Final = 3
+_RUN_OUT: Final = frozenset({Standing.EXPIRED, Standing.PERHAPS_EXPIRED})
 _ATTESTED: Final = {
     Says.CONFIRM: mark("{name} says that they saw it themselves: bulletin {id}."),
     Says.CANNOT_CHECK: mark("{name} says that they could not check it: bulletin {id}."),
@@ -40,15 +41,21 @@ class Words(Voice):
 
     # Who is behind it
 
-    def severity_line(self, verdict: Verdict, severity: Severity) -> str:
-        """Return the head of a card: the severity, with what it asks for while it holds, or whose word it is."""
-        what = self.severity(severity)
+    def severity_line(self, verdict: Verdict, bulletin: Bulletin) -> str:
+        """Return the head of a card: the severity, with what it asks for while it holds, or whose word it is.
+
+        Of a withdrawal it says that it is one: how severe the withdrawn one was asks for nothing any more.
+        """
+        withdraws = bulletin.msg_type is MsgType.CANCEL
+        what = self["cancels"] if withdraws else self.severity(bulletin.severity)
         if not verdict.known:
             template = mark("{who}. Drill: {what}") if verdict.drill else mark("{who}. It says: {what}")
             return str(self._fill(template, who=self._say(terms.NOT_KNOWN[verdict.author]), what=what))
+        if withdraws:
+            return f"{self.lead('drill')} {what}" if verdict.drill else what
         if verdict.drill:
             return str(self._fill(mark("Drill: practising {what}"), what=what))
-        return self._say((terms.SEVERITY_WITH_GLOSS if verdict.alarms else terms.SEVERITY)[severity])
+        return self.severity_meaning(bulletin.severity) if verdict.alarms else what
 
     def who(self, verdict: Verdict, *, relay: str) -> Part:
         """Return the name a known sender goes by: the operator's name for it, or the relay's for its own keys."""
@@ -246,18 +253,33 @@ class Words(Voice):
             said_of_all.append(self._fill(message))
         return tuple(said_of_all)
 
-    def standing(self, verdict: Verdict) -> str | None:
-        """Return in a word that a bulletin does not hold, or None while it does."""
+    def standing(self, verdict: Verdict, *, withdraws: bool = False) -> str | None:
+        """Return in a word that a bulletin does not hold, or None while it does.
+
+        One that `withdraws` others has no end of its own: what it took back does not hold again.
+        """
+        if withdraws and verdict.standing in _RUN_OUT:
+            return None
         return self._say_or_none(terms.STANDING.get(verdict.standing))
 
-    def ended(self, verdict: Verdict, header: Header, *, by: Bulletin | None, relay: str) -> Said | None:
+    def ended(
+        self, verdict: Verdict, header: Header, *, by: Bulletin | None, relay: str, own_words: bool = False
+    ) -> Said | None:
         """Return how a bulletin came to its end: by whom and when, what stands in its place; None while it holds.
 
-        `by` is the newest bulletin that ended it, where that is held.
+        `by` is the newest bulletin that ended it, where that is held, and `own_words` tells whether its headline is its
+        own and no repetition: then it is said too.
         """
+        if header.msg_type is MsgType.CANCEL and verdict.standing in _RUN_OUT:
+            return None
         match verdict.standing:
             case Standing.CANCELLED:
-                return _joined([self._withdrawn(verdict, header, by, relay), self._reason(by.note if by else "")])
+                withdrawn = self._withdrawn(verdict, header, by, relay)
+                if by is None:
+                    return withdrawn
+                title = self.title_of(by)
+                headline = self._reason(title.text, language=title.language) if own_words else None
+                return _joined([withdrawn, headline, self._reason(by.note)])
             case Standing.SUPERSEDED:
                 update = verdict.by[0]
                 title = Part("…") if by is None else self.title_of(by)
@@ -396,9 +418,9 @@ class Words(Voice):
             said = self._fill(mark("{names} and {n} more"), names=said, n=self.number(len(words) - _MOST_NAMES))
         return said
 
-    def _reason(self, note: str, *, whole: bool = False) -> Said | None:
+    def _reason(self, note: str, *, whole: bool = False, language: str | None = None) -> Said | None:
         """Return the reason that somebody gives, in quotes, or None where none is to be seen."""
-        quoted = Part(note if whole else shortened(note), Sort.QUOTE)
+        quoted = Part(note if whole else shortened(note), Sort.QUOTE, language=language)
         return self._fill(mark("“{reason}”"), reason=quoted) if visible(note) else None
 
     def _source(self, bulletin: Bulletin, origin: Origin) -> str:

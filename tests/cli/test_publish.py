@@ -253,6 +253,24 @@ def test_a_withdrawal_in_the_list_says_that_it_is_one(terminal: Terminal) -> Non
     assert terminal.do("list", "--all").count("This withdraws an earlier bulletin.") == 1
 
 
+def test_a_withdrawal_gives_no_orders(terminal: Terminal) -> None:
+    order = ("--severity", "Extreme", "--urgency", "Immediate", "--response", "Evacuate", "--instruction", "Leave now")
+    first = terminal.do("publish", "--headline", "The dam breaks", *order)
+    second = terminal.do("publish", "--headline", "Boil water", *order)
+    repeated = terminal.do("withdraw", first, "--note", "The dam holds")
+    own = terminal.do("publish", "--cancel", second, "--headline", "Water is clean")
+    for item, headline in ((repeated, "The dam breaks"), (own, "Water is clean")):
+        said = terminal.do("show", item)
+        assert said.splitlines()[0].endswith("  This withdraws an earlier bulletin.")
+        assert headline in said
+        for wrong in ("Extreme", "Leave", "At once", "until"):
+            assert wrong not in said.split("signed this bulletin")[0], (item, wrong)
+    assert "“Water is clean”" in terminal.do("show", second)
+    assert "“The dam holds”" in terminal.do("show", first)
+    said = terminal.do("list", "--all") + terminal.do("search", "clean")
+    assert said.count("Leave now") == 2
+
+
 def test_nobody_else_s_bulletin_can_be_replaced_or_withdrawn(terminal: Terminal, other: Terminal) -> None:
     item = terminal.do("publish", "--headline", "One")
     other.do("import", "-", stdin=terminal.call("show", item, "--raw").stdout_bytes)

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from meshrelay.core.admission import admit
-from meshrelay.core.bulletin import Category, Severity
+from meshrelay.core.bulletin import Category, MsgType, Severity
 from meshrelay.web.api import ROUTES
 from meshrelay.web.events import MOST_FROM_ONE_ADDRESS
 from meshrelay.web.openapi import description
@@ -124,6 +124,22 @@ async def test_the_feed_is_atom_and_names_severity_and_sender(client: Client, pl
     root = ElementTree.fromstring(await (await client.get("/feed.atom?known=false")).text())
     titles = [entry.findtext(f"{space}title") for entry in root.iter(f"{space}entry")]
     assert "Unknown sender. It says: Extreme. Bank machines work tomorrow" in titles
+
+
+async def test_the_feed_says_what_a_withdrawal_says_in_words_of_its_own(client: Client, place: Place) -> None:
+    water = Author(11)
+    place.anchor(water, "Waterworks")
+    order = water.sign(text("Boil water"), severity=Severity.SEVERE)
+    good = water.sign(
+        text("Water is clean"), severity=Severity.SEVERE, msg_type=MsgType.CANCEL, references=(order.id,), sent=NOW - 60
+    )
+    place.put(order, good)
+    space = "{http://www.w3.org/2005/Atom}"
+    (entry,) = ElementTree.fromstring(await (await client.get("/feed.atom")).text()).iter(f"{space}entry")
+    assert "“Water is clean”" in (entry.findtext(f"{space}summary") or "")
+    alone = ElementTree.fromstring(await (await client.get(f"/api/v1/bulletins/{good.id.hex()}.atom")).text())
+    assert alone.findtext(f"{space}title") == "This withdraws an earlier bulletin. Water is clean"
+    assert "until" not in (alone.findtext(f"{space}summary") or "").split("Believed")[0]
 
 
 async def test_uploads_are_verified_one_by_one(client: Client, place: Place) -> None:

@@ -5,11 +5,23 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 
 from meshrelay.core.admission import sign
-from meshrelay.core.bulletin import Area, CapReference, MsgType, Origin, OriginKind, Resource, Severity, Status
+from meshrelay.core.bulletin import (
+    Area,
+    CapReference,
+    MsgType,
+    Origin,
+    OriginKind,
+    Resource,
+    Response,
+    Severity,
+    Status,
+    Urgency,
+)
 from meshrelay.core.statements import Revocation
 from meshrelay.local import Waiting
 from meshrelay.status import Rung
@@ -194,6 +206,56 @@ async def test_a_withdrawal_never_looks_like_what_it_withdraws(client: Client, p
     html = await page(client, f"/b/{found['bridge'].id.hex()}")
     assert "Cancelled." in html
     assert 'class="card over"' in html
+
+
+async def test_a_withdrawal_in_words_of_its_own_is_read_as_good_news(client: Client, place: Place) -> None:
+    water = Author(11)
+    place.anchor(water, "Waterworks")
+    grave: dict[str, Any] = {"severity": Severity.SEVERE, "urgency": Urgency.IMMEDIATE, "responses": (Response.AVOID,)}
+    order = water.sign(text("Кипятите воду", "ru", instruction="Кипятите минуту."), **grave)
+    good = water.sign(
+        text("Вода чистая", "ru", instruction="Пейте спокойно."),
+        msg_type=MsgType.CANCEL,
+        references=(order.id,),
+        sent=NOW - 60,
+        **grave,
+    )
+    place.put(order, good)
+    place.relay.store.index_backlog(10)
+    html = await page(client, f"/b/{good.id.hex()}")
+    assert re.search(r"<h1[^>]*>Вода чистая</h1>", html)
+    assert '<div class="do">' in html
+    assert "Пейте спокойно." in html
+    for wrong in ("Severe", "Stay away", "At once", "<dt>Valid</dt>", "<s>", "Кипятите минуту."):
+        assert wrong not in html, wrong
+    assert re.search(r"<h3[^>]*><a[^>]*>Вода чистая</a>", await page(client, "/search?q=чистая"))
+    front = await page(client)
+    assert "“<bdi><span" in front
+    for html in (front, await page(client, f"/b/{order.id.hex()}")):
+        assert re.search("Withdrawn by its author.*“<bdi>.*Вода чистая.*</bdi>”", html)
+
+
+async def test_a_withdrawal_that_only_repeats_an_order_asks_for_nothing(client: Client, place: Place) -> None:
+    water = Author(11)
+    place.anchor(water, "Waterworks")
+    grave: dict[str, Any] = {
+        "severity": Severity.EXTREME,
+        "urgency": Urgency.IMMEDIATE,
+        "responses": (Response.EVACUATE,),
+    }
+    words = text("Leave the valley", description="The dam cracks.", instruction="Leave now.")
+    order = water.sign(words, **grave)
+    end = water.sign(words, msg_type=MsgType.CANCEL, references=(order.id,), note="The dam holds", **grave)
+    place.put(end)
+    alone = await page(client, f"/b/{end.id.hex()}")
+    place.put(order)
+    place.now += 20 * HOUR
+    for html in (alone, await page(client, f"/b/{end.id.hex()}")):
+        assert "<span>This withdraws an earlier bulletin.</span>" in html
+        assert "<s>Leave the valley</s>" in html
+        assert "The dam holds" in html
+        for wrong in ("Extreme", "Leave now", "The dam cracks", "Leave the area", "At once", "Valid", "It held until"):
+            assert wrong not in html, wrong
 
 
 async def test_search_finds_words_and_says_when_it_does_not(client: Client, place: Place) -> None:

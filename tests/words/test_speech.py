@@ -54,6 +54,10 @@ def stranger(author: Author = Author.UNKNOWN, petname: str = "") -> Verdict:
 OWN = Verdict(Standing.LIVE, Author.OWN, drill=False, known=True, petname="me")
 
 
+def severe(severity: Severity, **more: object) -> Bulletin:
+    return replace(BULLETIN, severity=severity, **more)  # type: ignore[arg-type]
+
+
 def words(language: str = "en", *texts: str) -> Words:
     return Words(language, TZ, NOW, texts or (language, "en"))
 
@@ -138,11 +142,43 @@ def test_nobody_known_is_called_checked_verified_or_safe(verdict: Verdict) -> No
 
 
 def test_severity_of_a_stranger_is_what_it_says_of_itself() -> None:
-    assert words().severity_line(anchored(), Severity.EXTREME) == "Extreme: act now"
-    assert words().severity_line(stranger(), Severity.EXTREME) == "Unknown sender. It says: Extreme"
+    assert words().severity_line(anchored(), severe(Severity.EXTREME)) == "Extreme: act now"
+    assert words().severity_line(stranger(), severe(Severity.EXTREME)) == "Unknown sender. It says: Extreme"
     drill = replace(anchored(), drill=True)
-    assert words().severity_line(drill, Severity.SEVERE) == "Drill: practising Severe"
-    assert words().severity_line(replace(stranger(), drill=True), Severity.SEVERE) == "Unknown sender. Drill: Severe"
+    assert words().severity_line(drill, severe(Severity.SEVERE)) == "Drill: practising Severe"
+    assert (
+        words().severity_line(replace(stranger(), drill=True), severe(Severity.SEVERE))
+        == "Unknown sender. Drill: Severe"
+    )
+
+
+def test_a_withdrawal_says_that_it_is_one_and_not_how_severe_what_it_withdraws_was() -> None:
+    cancel = severe(Severity.EXTREME, msg_type=MsgType.CANCEL)
+    assert words().severity_line(anchored(), cancel) == "This withdraws an earlier bulletin."
+    drill = replace(anchored(), drill=True)
+    assert words().severity_line(drill, cancel) == "Drill, not real. This withdraws an earlier bulletin."
+    said = words().severity_line(stranger(), cancel)
+    assert said == "Unknown sender. It says: This withdraws an earlier bulletin."
+    assert words().valid(cancel) is None
+
+
+def test_a_withdrawal_does_not_end_with_its_time() -> None:
+    header = replace(HEADER, msg_type=MsgType.CANCEL)
+    over = replace(anchored(), standing=Standing.EXPIRED)
+    assert words().standing(over, withdraws=True) is None
+    assert words().ended(over, header, by=None, relay=RELAY) is None
+    assert words().standing(over) == "Ended."
+
+
+def test_what_a_withdrawal_says_in_words_of_its_own_is_said_of_what_it_withdrew() -> None:
+    verdict = replace(anchored(), standing=Standing.CANCELLED, by=(ACT,))
+    cancel = replace(BULLETIN, msg_type=MsgType.CANCEL, texts=(Text("ru", "Весть", "Вода чистая"),), note="проверено")
+    said = words().ended(verdict, HEADER, by=cancel, own_words=True, relay=RELAY)
+    assert said is not None
+    assert str(said) == "Withdrawn by its author, Waterworks: 13:56. “Вода чистая” “проверено”"
+    assert next((part.text, part.language) for part in said if part.sort is Sort.QUOTE) == ("Вода чистая", "ru")
+    said = words().ended(verdict, HEADER, by=cancel, relay=RELAY)
+    assert str(said) == "Withdrawn by its author, Waterworks: 13:56. “проверено”"
 
 
 def test_the_end_of_a_bulletin_says_by_whom_and_what_stands_in_its_place() -> None:
@@ -199,7 +235,7 @@ def test_everything_can_be_said_in_every_language(language: str) -> None:
         voice.ended(verdict, HEADER, by=BULLETIN, relay=RELAY)
     for severity in Severity:
         for verdict in (anchored(), stranger(), replace(anchored(), drill=True)):
-            assert voice.severity_line(verdict, severity)
+            assert voice.severity_line(verdict, severe(severity))
     assert all(voice.category(category) for category in Category)
     assert all(voice.response(response) for response in Response)
     assert [urgency for urgency in Urgency if voice.urgency(urgency) is None] == [Urgency.UNKNOWN]

@@ -18,7 +18,7 @@ from meshrelay.core.trust import Anchor, Author, How, Standing, Verdict, Word
 from meshrelay.words import PAGE_LANGUAGES, Sort
 from tests.organising import Org, key
 from tests.strategies import NOON
-from tests.words.test_speech import ACT, BULLETIN, HEADER, KEY, NOW, RELAY, anchored, stranger, words
+from tests.words.test_speech import ACT, BULLETIN, HEADER, KEY, NOW, RELAY, anchored, severe, stranger, words
 
 ORG = bytes([9]) * 32
 CLINIC = Anchor(ORG, "Clinic", NOW - 14 * 86400, How.DIGITS)
@@ -79,13 +79,13 @@ def test_what_is_outside_of_a_remit_says_in_which_way(beyond: Beyond, said: str)
     verdict = member(Author.OUTSIDE_REMIT, Stands.BEYOND, beyond)
     assert why(verdict) == f"Clinic lent this key its name, but not {said}."
     assert why(verdict, CLAIMING).endswith("It calls itself “Night watch”.")
-    assert words().severity_line(verdict, Severity.EXTREME) == "Outside its remit. It says: Extreme"
+    assert words().severity_line(verdict, severe(Severity.EXTREME)) == "Outside its remit. It says: Extreme"
 
 
 def test_a_delegation_that_ended_says_whose_key_it_was_and_until_when() -> None:
     verdict = member(Author.DELEGATION_ENDED, Stands.ENDED)
     assert why(verdict) == "This was a key of Clinic until 6 April. It speaks for them no longer."
-    assert words().severity_line(verdict, Severity.MINOR) == "Key no longer lent. It says: Minor"
+    assert words().severity_line(verdict, severe(Severity.MINOR)) == "Key no longer lent. It says: Minor"
 
 
 def test_whoever_borrows_a_known_name_is_warned_about_before_anything_else() -> None:
@@ -105,7 +105,7 @@ def test_a_name_that_nobody_here_knows_is_said_to_be_that() -> None:
 def test_an_organisation_in_dispute_is_not_to_be_relied_on_alone() -> None:
     verdict = member(Author.DISPUTED_ORGANISATION, Stands.DISPUTED)
     assert why(verdict).startswith("It names Clinic. Two sets of keys claim to be them")
-    assert words().severity_line(verdict, Severity.SEVERE) == "Organisation in dispute. It says: Severe"
+    assert words().severity_line(verdict, severe(Severity.SEVERE)) == "Organisation in dispute. It says: Severe"
 
 
 def test_a_key_withdrawn_by_its_organisation_is_not_called_withdrawn_by_its_owner() -> None:
@@ -125,7 +125,7 @@ def test_a_blocked_organisation_is_told_from_a_blocked_key() -> None:
 def test_a_forked_key_is_not_relied_on_even_by_its_name() -> None:
     verdict = stranger(Author.FORKED, "Waterworks")
     assert why(verdict, BULLETIN).startswith("The key of Waterworks gave two different texts the same number")
-    assert words().severity_line(verdict, Severity.SEVERE) == "Sender contradicts itself. It says: Severe"
+    assert words().severity_line(verdict, severe(Severity.SEVERE)) == "Sender contradicts itself. It says: Severe"
     assert why(stranger(Author.FORKED), BULLETIN).startswith("The key 0001 0203 gave two")
 
 
@@ -261,8 +261,8 @@ def test_every_verdict_is_said_in_the_language_itself_and_differs_from_the_other
     assert not set(said) & set(english)
     for author in Author:
         if author not in (Author.OWN, Author.ANCHORED, Author.DELEGATED):
-            line = words(language).severity_line(stranger(author), Severity.SEVERE)
-            assert line != words().severity_line(stranger(author), Severity.SEVERE)
+            line = words(language).severity_line(stranger(author), severe(Severity.SEVERE))
+            assert line != words().severity_line(stranger(author), severe(Severity.SEVERE))
 
 
 @pytest.mark.parametrize("language", [one for one in PAGE_LANGUAGES if one != "en"])
