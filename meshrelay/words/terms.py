@@ -1,6 +1,7 @@
 """The words for CAP's words (severity with a plain gloss, urgency, certainty, category, response), and for trust's.
 
-CAP's word stays where it is a word of everyday language; the gloss says what it asks of the reader.
+CAP's word stays where it is a word of everyday language; the gloss says what it asks of the reader, unless the sender
+says otherwise.
 """
 
 from __future__ import annotations
@@ -28,6 +29,14 @@ SEVERITY_WITH_GLOSS: Final = {
     Severity.MINOR: mark("Minor: good to know"),
     Severity.UNKNOWN: mark("Severity not stated"),
 }
+GLOSS_FITS: Final = {
+    Severity.EXTREME: frozenset({Urgency.UNKNOWN, Urgency.IMMEDIATE}),
+    Severity.SEVERE: frozenset({Urgency.UNKNOWN, Urgency.EXPECTED}),
+    Severity.MODERATE: frozenset({Urgency.UNKNOWN, Urgency.FUTURE}),
+    Severity.MINOR: frozenset(Urgency),
+    Severity.UNKNOWN: frozenset(Urgency),
+}
+"""With which urgencies the gloss of a severity says the same; with others the sender's word alone says when to act."""
 URGENCY: Final = {
     Urgency.IMMEDIATE: mark("At once"),
     Urgency.EXPECTED: mark("Within the hour"),

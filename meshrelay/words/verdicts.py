@@ -44,7 +44,8 @@ class Words(Voice):
     def severity_line(self, verdict: Verdict, bulletin: Bulletin) -> str:
         """Return the head of a card: the severity, with what it asks for while it holds, or whose word it is.
 
-        Of a withdrawal it says that it is one: how severe the withdrawn one was asks for nothing any more.
+        What it asks for is left out where the sender names another time to act. A withdrawal is said to be one: how
+        severe the withdrawn one was asks for nothing any more.
         """
         withdraws = bulletin.msg_type is MsgType.CANCEL
         what = self["cancels"] if withdraws else self.severity(bulletin.severity)
@@ -55,7 +56,8 @@ class Words(Voice):
             return f"{self.lead('drill')} {what}" if verdict.drill else what
         if verdict.drill:
             return str(self._fill(mark("Drill: practising {what}"), what=what))
-        return self.severity_meaning(bulletin.severity) if verdict.alarms else what
+        fits = bulletin.urgency in terms.GLOSS_FITS[bulletin.severity]
+        return self.severity_meaning(bulletin.severity) if verdict.alarms and fits else what
 
     def who(self, verdict: Verdict, *, relay: str) -> Part:
         """Return the name a known sender goes by: the operator's name for it, or the relay's for its own keys."""

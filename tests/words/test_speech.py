@@ -152,6 +152,27 @@ def test_severity_of_a_stranger_is_what_it_says_of_itself() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("severity", "urgency", "said"),
+    [
+        (Severity.EXTREME, Urgency.IMMEDIATE, "Extreme: act now"),
+        (Severity.EXTREME, Urgency.UNKNOWN, "Extreme: act now"),
+        (Severity.EXTREME, Urgency.PAST, "Extreme"),
+        (Severity.EXTREME, Urgency.FUTURE, "Extreme"),
+        (Severity.SEVERE, Urgency.EXPECTED, "Severe: act soon"),
+        (Severity.SEVERE, Urgency.IMMEDIATE, "Severe"),
+        (Severity.SEVERE, Urgency.FUTURE, "Severe"),
+        (Severity.MODERATE, Urgency.FUTURE, "Moderate: plan for it"),
+        (Severity.MODERATE, Urgency.PAST, "Moderate"),
+        (Severity.MINOR, Urgency.PAST, "Minor: good to know"),
+    ],
+)
+def test_a_severity_never_says_to_act_at_another_time_than_the_sender(
+    severity: Severity, urgency: Urgency, said: str
+) -> None:
+    assert words().severity_line(anchored(), severe(severity, urgency=urgency)) == said
+
+
 def test_a_withdrawal_says_that_it_is_one_and_not_how_severe_what_it_withdraws_was() -> None:
     cancel = severe(Severity.EXTREME, msg_type=MsgType.CANCEL)
     assert words().severity_line(anchored(), cancel) == "This withdraws an earlier bulletin."
