@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -156,10 +158,11 @@ def test_how_long_ago_something_was_stays_true(
     ("zone", "hour", "offset"),
     [("Asia/Tashkent", "13:25", "UTC+5"), ("Asia/Dubai", "12:25", "UTC+4"), ("Asia/Kolkata", "13:55", "UTC+5:30")],
 )
-def test_hours_are_those_of_the_phone(
+def test_hours_are_those_of_the_phone_where_the_relay_has_no_zone(
     zone: str, hour: str, offset: str, browser: Browser, serve: Serve, place: Place
 ) -> None:
     found = fill(place)
+    place.settings = replace(place.settings, time_zone="")
     with serve(place) as site, opened(browser, timezone_id=zone) as (page, _):
         page.goto(f"{site.url}b/{found['update'].id.hex()}")
         facts = page.locator(".facts").inner_text()
@@ -167,9 +170,30 @@ def test_hours_are_those_of_the_phone(
         assert offset in facts
 
 
+def test_hours_are_the_relay_s_where_it_has_a_zone(browser: Browser, serve: Serve, place: Place) -> None:
+    found = fill(place)
+    with serve(place) as site, opened(browser, timezone_id="UTC") as (page, _):
+        for path in ("", f"b/{found['update'].id.hex()}", "screen"):
+            with page.expect_response(re.compile("/api/v1/events")):
+                page.goto(site.url + path)
+            said = page.locator("body").inner_text()
+            assert "at 13:25" in said, path
+            assert "08:25" not in said, path
+            assert "09:06" not in said, path
+            assert "14:06" in (page.locator("#live").get_attribute("data-lost") or "")
+        assert "It is 14:06 here." in said
+        before = page.locator("#live").get_attribute("data-next")
+        page.clock.install()
+        page.reload()
+        page.clock.run_for(16_000)
+        page.wait_for_function("before => document.getElementById('live').dataset.next !== before", arg=before)
+        assert "It is 14:06 here." in page.locator("body").inner_text()
+
+
 def test_hours_stay_the_relay_s_where_the_phone_s_day_is_another(browser: Browser, serve: Serve, place: Place) -> None:
     found = fill(place)
+    place.settings = replace(place.settings, time_zone="")
+    here = datetime.fromtimestamp(NOW - 41 * 60, UTC).astimezone()
     with serve(place) as site, opened(browser, timezone_id="Pacific/Auckland") as (page, _):
         page.goto(f"{site.url}b/{found['update'].id.hex()}")
-        assert "at 13:25" in page.locator(".facts").inner_text()
-        assert "UTC+5" in page.locator(".facts").inner_text()
+        assert f"at {here:%H:%M}" in page.locator(".facts").inner_text()

@@ -1,5 +1,5 @@
 /* Says on an open page that something has come or changed, or that the relay is out of reach; keeps "41 min ago" true;
-   says hours as the phone does; turns a wall display. Pages are whole without it, nothing is kept. */
+   says hours by the phone where no zone is set; turns a wall display. Pages are whole without it. */
 "use strict";
 (() => {
   const live = document.getElementById("live");
@@ -34,9 +34,10 @@
 
   /* All hours, or none: where a day would be another, "today" would no longer fit. */
   const zone = () => {
+    if (words.zone) return;
     const hours = all("time:not(.ago)").filter((one) => one.textContent.includes(":"));
     const at = (one) => new Date(one.dateTime);
-    if (hours.some((one) => two(at(one).getDate()) !== one.dateTime.slice(8, 10))) return;
+    if (hours.some((one) => at(one).getDate() !== +one.dateTime.slice(8, 10))) return;
     const written = (when) => digits(two(when.getHours()) + ":" + two(when.getMinutes()));
     for (const one of hours) one.textContent = written(at(one));
     words.lost = words.lost.replace(words.hour, written(new Date(words.now * 1000)));
@@ -67,7 +68,7 @@
       .then((answer) => (answer.ok ? answer.text() : Promise.reject()))
       .then((html) => {
         const page = new DOMParser().parseFromString(html, "text/html");
-        document.getElementById("shown").replaceWith(page.getElementById("shown"));
+        all("#shown")[0].replaceWith(page.getElementById("shown"));
         Object.assign(words, page.getElementById("live").dataset);
         live.textContent = "";
         zone();
