@@ -15,6 +15,7 @@ import msgspec
 
 from meshrelay.cli.values import read_circle, read_moment, read_pair, read_polygon
 from meshrelay.core.bulletin import (
+    DEFAULT_EVENT,
     Area,
     Bulletin,
     Category,
@@ -38,7 +39,6 @@ from meshrelay.interop.cap import Change
 from meshrelay.relay import UNSIGNED
 
 DEFAULT_LIFE: Final = 86_400
-DEFAULT_EVENT: Final = "Notice"
 
 T = TypeVar("T")
 

@@ -19,7 +19,18 @@ from meshrelay.cli.session import Session, locale_language, pass_session
 from meshrelay.cli.speaking import in_name_of, may_not_act, warnings
 from meshrelay.cli.values import Language, Moment, Word
 from meshrelay.core.admission import reopen
-from meshrelay.core.bulletin import Bulletin, Category, Certainty, MsgType, Origin, Response, Severity, Status, Urgency
+from meshrelay.core.bulletin import (
+    DEFAULT_EVENT,
+    Bulletin,
+    Category,
+    Certainty,
+    MsgType,
+    Origin,
+    Response,
+    Severity,
+    Status,
+    Urgency,
+)
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.lint import ADVICE, Finding, lint
 from meshrelay.core.trust import Standing
@@ -89,7 +100,7 @@ def way_options(command: F) -> F:
 @click.option("--description", metavar="TEXT", help="What has happened or will.")
 @click.option("--instruction", metavar="TEXT", help="What people should do.")
 @click.option("--lang", type=Language(), help="Language of these words (BCP 47); default: the locale's or the place's.")
-@click.option("--event", metavar="TEXT", help=f"What kind of event it is; default {forms.DEFAULT_EVENT}.")
+@click.option("--event", metavar="TEXT", help=f"What kind of event it is; default {DEFAULT_EVENT}.")
 @click.option("--category", type=Word(Category), multiple=True, help="What it is about; default Safety.")
 @click.option("--response", type=Word(Response), multiple=True, help="What to do, in one word.")
 @click.option("--urgency", type=Word(Urgency), help="When to act; default Unknown.")

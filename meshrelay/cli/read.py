@@ -236,7 +236,12 @@ def _behind(one: Shown, words: Words, copies: Sequence[str], *, relay: str) -> I
         if value:
             yield from _lines(f"{words[label]}: {value}")
     if text := words.text_of(bulletin):
-        for label, value in (("event", text.event), ("sender-name", text.sender_name), ("contact", text.contact)):
+        event = words.event(text)
+        for label, value in (
+            ("event", event.text if event else ""),
+            ("sender-name", text.sender_name),
+            ("contact", text.contact),
+        ):
             if value:
                 yield from _lines(f"{words[label]}: {value}")
         if text.web:

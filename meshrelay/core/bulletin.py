@@ -38,6 +38,8 @@ MAX_SHAPES = 256
 MAX_CODES = 256
 MAX_RESOURCES = 32
 MAX_NUMBER = 2**53 - 1
+DEFAULT_EVENT = "Notice"
+"""The event of a text whose writer names none: CAP does not let it be empty."""
 """The largest sequence number: every language that reads JSON can hold it."""
 
 

@@ -264,7 +264,7 @@ def _facts(one: Shown, page: Page, text: Text | None, *, whole: bool) -> tuple[F
         ]
     if whole and text:
         found += [
-            ("event", [Part(text.event, language=text.language)]),
+            ("event", [words.event(text)]),
             ("sender-name", [Part(text.sender_name, Sort.QUOTE)]),
             ("contact", [Part(text.contact, Sort.QUOTE)]),
             ("web", [Part(text.web, Sort.CODE)]),

@@ -19,6 +19,7 @@ from babel import Locale
 from babel.units import format_unit
 
 from meshrelay.core.bulletin import (
+    DEFAULT_EVENT,
     Area,
     Bulletin,
     Category,
@@ -199,6 +200,10 @@ class Voice:
         if text is None or not title:
             return Part(self["no-text"])
         return Part(title, Sort.TITLE, language=text.language)
+
+    def event(self, text: Text) -> Part | None:
+        """Return what kind of event it is, or None where the author named none."""
+        return None if text.event == DEFAULT_EVENT else Part(text.event, language=text.language)
 
     def fallback_note(self, bulletin: Bulletin) -> Said | None:
         """Return why the text is in another language than the reader's first, or None when it is not."""

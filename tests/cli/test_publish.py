@@ -253,6 +253,11 @@ def test_a_withdrawal_in_the_list_says_that_it_is_one(terminal: Terminal) -> Non
     assert terminal.do("list", "--all").count("This withdraws an earlier bulletin.") == 1
 
 
+def test_a_kind_that_nobody_named_is_not_shown(terminal: Terminal) -> None:
+    assert "Kind" not in terminal.do("show", terminal.do("publish", "--headline", "Bread"))
+    assert "Kind: Help" in terminal.do("show", terminal.do("publish", "--headline", "Bread", "--event", "Help"))
+
+
 def test_a_withdrawal_gives_no_orders(terminal: Terminal) -> None:
     order = ("--severity", "Extreme", "--urgency", "Immediate", "--response", "Evacuate", "--instruction", "Leave now")
     first = terminal.do("publish", "--headline", "The dam breaks", *order)

@@ -193,6 +193,16 @@ async def test_the_bulletin_page_has_everything(client: Client, place: Place) ->
         assert wanted in html, wanted
 
 
+async def test_a_kind_that_nobody_named_is_not_shown(client: Client, place: Place) -> None:
+    named = Author(9).sign(text("Вода", "ru", event="Подтопление"))
+    unnamed = Author(8).sign(text("Хлеб", "ru"))
+    place.put(named, unnamed)
+    assert "<dt>Вид</dt><dd>Подтопление</dd>" in await page(client, f"/b/{named.id.hex()}?lang=ru")
+    html = await page(client, f"/b/{unnamed.id.hex()}?lang=ru")
+    assert "Notice" not in html
+    assert "<dt>Вид</dt>" not in html
+
+
 async def test_a_unique_beginning_of_an_id_is_enough(client: Client, place: Place) -> None:
     found = fill(place)
     assert "Boil tap water" in await page(client, f"/b/{found['water'].id.hex()[:12]}")
