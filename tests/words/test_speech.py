@@ -262,7 +262,7 @@ def test_everything_can_be_said_in_every_language(language: str) -> None:
     assert [urgency for urgency in Urgency if voice.urgency(urgency) is None] == [Urgency.UNKNOWN]
     assert [certainty for certainty in Certainty if voice.certainty(certainty) is None] == [Certainty.UNKNOWN]
     for count in (0, 1, 2, 3, 5, 11, 21, 100, 101, 111):
-        assert voice.number(count) in voice.bulletins(count)
+        assert voice.number(count) in voice.bulletins(count) or (language == "ar" and count < 3)
         assert voice.fresh(count)
         voice.contact(count, last=NOW - 60, started=NOW)
 

@@ -274,7 +274,7 @@ def test_every_word_of_others_and_every_end_is_said_in_the_language_itself(langu
         for count_of in ("not_counted", "missing"):
             said = getattr(words(language), count_of)(count)
             assert said != getattr(words(), count_of)(count)
-            assert words(language).number(count) in said
+            assert words(language).number(count) in said or (language == "ar" and count < 3)
     for standing in (Standing.CANCELLED, Standing.SUPERSEDED):
         verdict = replace(LENT, standing=standing, by=(COLLEAGUE,))
         said = str(words(language).ended(verdict, HEADER, by=BULLETIN, relay=RELAY))
