@@ -25,7 +25,7 @@ from meshrelay.core.bulletin import (
 from meshrelay.core.statements import Revocation
 from meshrelay.local import Waiting
 from meshrelay.status import Rung
-from meshrelay.words import PAGE_LANGUAGES
+from meshrelay.words import PAGE_LANGUAGES, own_name
 from tests.conftest import ROOT
 from tests.web.sample import HOUR, NOW, Author, Client, Place, browsing, fill, text
 
@@ -282,6 +282,13 @@ async def test_about_names_the_known_and_the_drafts(client: Client, place: Place
     assert "Bozkanat Waterworks" in html
     assert html.count("жоба, бұл аударманы") == len(PAGE_LANGUAGES) - 1
     assert 'Қазақша</span> → <span lang="ru"' in html
+
+
+@pytest.mark.parametrize("language", ["ar", "fa"])
+async def test_the_order_of_languages_points_the_way_one_reads(language: str, client: Client) -> None:
+    html = await page(client, f"/about?lang={language}")
+    assert f'dir="rtl">{own_name(language)}</span> ← <span lang="en"' in html
+    assert "→" not in html
 
 
 @pytest.mark.parametrize("language", PAGE_LANGUAGES)
