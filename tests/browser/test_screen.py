@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from meshrelay.core.bulletin import Severity
+from meshrelay.words import PAGE_LANGUAGES
 from tests.browser.conftest import Serve
 from tests.browser.scene import set_up
-from tests.browser.test_reader import opened
+from tests.browser.test_reader import PHONE, opened
 from tests.web.sample import NOW, Author, Place, text
 
 if TYPE_CHECKING:
@@ -86,6 +88,26 @@ def test_without_javascript_it_turns_by_itself(
             seen.add(headline(page))
             page.wait_for_timeout(300)
         assert len(seen) == 3
+
+
+@pytest.mark.parametrize("name", ["Mill", "Информационный центр помощи Северного берега"])
+def test_on_a_phone_no_word_of_its_clock_or_its_address_is_broken(
+    name: str, browser: Browser, serve: Serve, place: Place
+) -> None:
+    set_up(place)
+    place.settings = replace(place.settings, name=name)
+    with serve(place) as site, opened(browser) as (page, _):
+        for language in PAGE_LANGUAGES:
+            page.goto(f"{site.url}screen?lang={language}")
+            for what in (".now", "footer b bdi"):
+                lines = page.evaluate(
+                    "what => { const range = document.createRange();"
+                    " range.selectNodeContents(document.querySelector(what));"
+                    " return new Set([...range.getClientRects()].map(one => Math.round(one.bottom))).size }",
+                    what,
+                )
+                assert lines == 1, (language, what)
+            assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], language
 
 
 @pytest.mark.parametrize("size", [WALL, {"width": 1920, "height": 1080}, {"width": 1024, "height": 768}])
