@@ -30,6 +30,8 @@ from meshrelay.core.bulletin import (
     Severity,
     Status,
     Urgency,
+    in_order,
+    with_order,
 )
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.lint import ADVICE, Finding, lint
@@ -192,10 +194,10 @@ def say(session: Session, relay: Relay, source: tuple[str, bytes] | None, flags:
         base = _acting(relay, target, now=now)
     language, anew = own_language, target is not None
     for layer in layers:
-        language = layer.lang or layer.language or (base.texts[0].language if base.texts else own_language)
+        language = layer.lang or layer.language or (in_order(base)[0].language if base.texts else own_language)
         base = forms.fill(base, layer, language=language, now=now, tz=tz, anew=anew)
         anew = anew and not layer.words(language)
-    draft = forms.placed(base, settings.place, language=language)
+    draft = with_order(forms.placed(base, settings.place, language=language), language)
     if way.origin is not None:
         draft = dataclasses.replace(draft, origin=way.origin)
     if target is None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from operator import lt
@@ -40,6 +40,8 @@ MAX_RESOURCES = 32
 MAX_NUMBER = 2**53 - 1
 DEFAULT_EVENT = "Notice"
 """The event of a text whose writer names none: CAP does not let it be empty."""
+LANGUAGE_ORDER = "urn:meshrelay:info:languages"
+"""The parameter that says in which order texts were written where that is not the order of their map: tags in a row."""
 """The largest sequence number: every language that reads JSON can hold it."""
 
 
@@ -370,6 +372,28 @@ def to_payload(bulletin: Bulletin) -> dict[int, Value]:
         _ORIGIN: None if b.origin == Origin() else _origin_out(b.origin),
     }
     return payload | _present(optional)
+
+
+def in_order(bulletin: Bulletin) -> tuple[Text, ...]:
+    """Return the texts in the order in which they were written, as far as the bulletin says: the original first."""
+    said = next((value for name, value in bulletin.parameters if name == LANGUAGE_ORDER), "")
+    order = {tag: place for place, tag in enumerate(said.split())}
+    return tuple(sorted(bulletin.texts, key=lambda text: order.get(text.language, len(order))))
+
+
+def with_order(bulletin: Bulletin, first: str) -> Bulletin:
+    """Return the bulletin with a parameter for the order of its texts, where it needs one.
+
+    Those that it has an order for keep it; without one, the text in the language `first` is the original.
+    """
+    known = any(name == LANGUAGE_ORDER for name, _ in bulletin.parameters)
+    tags = [text.language for text in in_order(bulletin)]
+    if not known and first in tags:
+        tags = [first, *(tag for tag in tags if tag != first)]
+    parameters = tuple(pair for pair in bulletin.parameters if pair[0] != LANGUAGE_ORDER)
+    if tags != sorted(tags, key=lambda tag: (len(tag.encode()), tag)) and len(parameters) < MAX_CODES:
+        parameters += ((LANGUAGE_ORDER, " ".join(tags)),)
+    return replace(bulletin, parameters=parameters)
 
 
 def from_payload(entries: Mapping[int, Any]) -> Bulletin:

@@ -123,7 +123,10 @@ def negotiate(
 
 
 def pick(available: Sequence[str], texts: Iterable[str]) -> str:
-    """Return which of the `available` tags to show: the first wish met exactly or by its language, else the first."""
+    """Return which of the `available` tags to show: the first wish met exactly or by its language, else the first.
+
+    Whoever asks puts the original first.
+    """
     for wish in texts:
         low = wish.lower()
         for test in (lambda tag, low=low: tag.lower() == low, lambda tag, low=low: primary(tag) == primary(low)):

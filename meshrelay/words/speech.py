@@ -30,6 +30,7 @@ from meshrelay.core.bulletin import (
     Severity,
     Text,
     Urgency,
+    in_order,
 )
 from meshrelay.core.lint import Finding
 from meshrelay.core.trust import How
@@ -190,7 +191,7 @@ class Voice:
         """Return the text to show, by the order of `texts`; None for a withdrawal without words."""
         if not bulletin.texts:
             return None
-        tag = pick([text.language for text in bulletin.texts], self.texts)
+        tag = pick([text.language for text in in_order(bulletin)], self.texts)
         return next(text for text in bulletin.texts if text.language == tag)
 
     def title_of(self, bulletin: Bulletin) -> Part:
@@ -219,12 +220,14 @@ class Voice:
         )
 
     def places(self, bulletin: Bulletin) -> tuple[Part, ...]:
-        """Return the places in words, each in the language that fits best."""
-        return tuple(self.place(area) for area in bulletin.areas)
+        """Return the places in words, each in the language that fits best, the writer's where none does."""
+        written = tuple(text.language for text in in_order(bulletin))
+        return tuple(self.place(area, written=written) for area in bulletin.areas)
 
-    def place(self, area: Area) -> Part:
-        """Return one place in words."""
-        tag = pick([tag for tag, _ in area.names], self.texts)
+    def place(self, area: Area, *, written: tuple[str, ...] = ()) -> Part:
+        """Return one place in words; where no language fits, in the first of those `written` in that it has."""
+        names = [tag for tag, _ in area.names]
+        tag = pick([*(tag for tag in written if tag in names), *names], self.texts)
         return Part(dict(area.names)[tag], language=tag)
 
     def key(self, author: bytes) -> Said:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -251,6 +252,23 @@ def test_what_was_withdrawn_is_not_withdrawn_again(terminal: Terminal) -> None:
 def test_a_withdrawal_in_the_list_says_that_it_is_one(terminal: Terminal) -> None:
     terminal.do("withdraw", terminal.do("publish", "--headline", "One"))
     assert terminal.do("list", "--all").count("This withdraws an earlier bulletin.") == 1
+
+
+def test_the_language_it_was_written_in_stays_the_original(terminal: Terminal, tmp_path: Path) -> None:
+    words = ["publish", "--lang", "kk", "--headline", "Су", "--area", "Мектеп"]
+    for tag, headline in (("ar", "ماء"), ("ru", "Вода")):
+        path = tmp_path / f"{tag}.json"
+        path.write_text(json.dumps({"headline": headline, "area": headline}), encoding="utf-8")
+        words += ["--translation", f"{tag}={path}"]
+    item = terminal.do(*words)
+    assert "Су" in terminal.do("list")
+    document = terminal.do("show", item, "--cap")
+    assert re.findall("<language>(.*?)<", document) == ["kk", "ar", "ru"]
+    assert "urn:meshrelay:info" not in document
+    later = terminal.do("publish", "--update", item, "--expires", "5d")
+    assert re.findall("<language>(.*?)<", terminal.do("show", later, "--cap")) == ["kk", "ar", "ru"]
+    anew = terminal.do("publish", "--update", later, "--headline", "Су бар")
+    assert re.findall("<language>(.*?)<", terminal.do("show", anew, "--cap")) == ["kk"]
 
 
 def test_a_kind_that_nobody_named_is_not_shown(terminal: Terminal) -> None:

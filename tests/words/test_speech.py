@@ -22,6 +22,7 @@ from meshrelay.core.bulletin import (
     Status,
     Text,
     Urgency,
+    with_order,
 )
 from meshrelay.core.envelope import Header, Kind
 from meshrelay.core.trust import Anchor, Author, How, Standing, Verdict
@@ -220,6 +221,16 @@ def test_a_missing_language_falls_back_and_says_so() -> None:
     assert voice.title_of(BULLETIN) == Part("Boil water", Sort.TITLE, language="en")
     assert str(voice.fallback_note(BULLETIN)) == "به English، چون متنی به این زبان ندارد: فارسی."
     assert words("ru").fallback_note(BULLETIN) is None
+
+
+def test_a_reader_of_none_of_its_languages_is_shown_the_original() -> None:
+    texts = tuple(Text(tag, "Notice", f"Water {tag}") for tag in ("ar", "kk", "ru"))
+    area = Area(names=(("ar", "Mill ar"), ("kk", "Mill kk")))
+    written = with_order(replace(BULLETIN, texts=texts, areas=(area,)), "kk")
+    assert words("en").title_of(written).text == "Water kk"
+    assert [place.text for place in words("en").places(written)] == ["Mill kk"]
+    assert words("ru").title_of(written).text == "Water ru"
+    assert words("en").title_of(replace(written, parameters=())).text == "Water ar"
 
 
 def test_a_beginning_to_come_and_an_assumed_end_are_said() -> None:

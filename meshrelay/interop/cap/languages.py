@@ -14,14 +14,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from meshrelay.core.bulletin import MAX_CODES, MAX_RESOURCES, Bulletin, Resource, Text
+from meshrelay.core.bulletin import LANGUAGE_ORDER, MAX_CODES, MAX_RESOURCES, Bulletin, Resource, Text, in_order
 from meshrelay.interop.cap.schema import VALUE
 
 Pair = tuple[str, str]
 T = TypeVar("T")
 
 RESERVED: Final = "urn:meshrelay:info:"
-_ORDER: Final = RESERVED + "languages"
 _PARAMETERS: Final = RESERVED + "parameters:"
 _RESOURCES: Final = RESERVED + "resources:"
 _AUDIENCE: Final = RESERVED + "audience:"
@@ -54,7 +53,7 @@ def together(infos: Sequence[tuple[str, Apart]]) -> Together:
     resources = _all([one.resources for _, one in infos])
     notes: dict[str, str] = {}
     if tags != sorted(tags, key=lambda tag: (len(tag.encode()), tag)):
-        notes[_ORDER] = " ".join(tags)
+        notes[LANGUAGE_ORDER] = " ".join(tags)
     for tag, one in infos:
         if one.audience != audience:
             notes[_AUDIENCE + tag] = one.audience
@@ -79,9 +78,7 @@ def apart(bulletin: Bulletin) -> list[tuple[Text, Apart]]:
     """Return the texts of a bulletin in the order of its infos, each with what its info says beside it."""
     notes = {name: value for name, value in bulletin.parameters if name.startswith(RESERVED)}
     parameters = tuple([pair for pair in bulletin.parameters if not pair[0].startswith(RESERVED)])
-    order = {tag: place for place, tag in enumerate(notes.get(_ORDER, "").split())}
-    texts = sorted(bulletin.texts, key=lambda text: order.get(text.language, len(order)))
-    return [(text, _of(text.language, notes, bulletin, parameters)) for text in texts]
+    return [(text, _of(text.language, notes, bulletin, parameters)) for text in in_order(bulletin)]
 
 
 def is_reserved(pair: Pair) -> bool:
