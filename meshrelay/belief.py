@@ -18,7 +18,7 @@ from meshrelay.core.bulletin import Bulletin
 from meshrelay.core.envelope import Header, SignedItem
 from meshrelay.core.organisation import Organisation
 from meshrelay.core.statements import Root
-from meshrelay.core.trust import Surroundings, TrustView
+from meshrelay.core.trust import Acts, Surroundings, TrustView
 from meshrelay.keyring import Keyring
 from meshrelay.local import Local
 from meshrelay.rows import Held
@@ -99,15 +99,13 @@ def colleagues(trust: TrustView, headers: Iterable[Header]) -> frozenset[bytes]:
     return frozenset(key for org in named if org in trust.organisations for key in trust.organisations[org].lent)
 
 
-def surroundings(
-    store: Store, trust: TrustView, rows: Sequence[Row], acts: Iterable[Header]
-) -> Mapping[bytes, Surroundings]:
+def surroundings(store: Store, trust: TrustView, rows: Sequence[Row], acts: Acts) -> Mapping[bytes, Surroundings]:
     """Return what is held around each of these bulletins, by id; `acts` is what acts on any of them."""
     headers = [row.held.header for row in rows]
     ids = [header.id for header in headers]
-    authors = {header.id: header.author for header in headers}
+    authors = {header.author for header in headers}
     # What another key's act says matters only where a third acts on that in turn.
-    foreign = [act.id for act in acts if act.org is not None and any(act.author != key for key in authors.values())]
+    foreign = [act.id for act in acts.all if act.org is not None and authors - {act.author}]
     acts_said = {
         item: body for item, data in store.get_many(foreign).items() if isinstance(body := reopen(data).body, Bulletin)
     }

@@ -37,10 +37,11 @@ from meshrelay.core.bulletin import (
 from meshrelay.core.clock import AGREEMENT, Clock, Evidence, floor, tell
 from meshrelay.core.encoding import decode, encode
 from meshrelay.core.envelope import Header, ItemClass, Kind, SignedItem
+from meshrelay.core.fields import MAX_TIME, MIN_TIME
 from meshrelay.core.keys import codes
 from meshrelay.core.quota import OPERATOR, Source
 from meshrelay.core.statements import Attestation, Fault, Says
-from meshrelay.core.trust import Anchor, Author, How, Standing, TrustView, Verdict, ended_by, verdict
+from meshrelay.core.trust import Acts, Anchor, Author, How, Standing, TrustView, Verdict, is_ended, verdict
 from meshrelay.errors import InvalidItem, NotFound, Reason, Refusal, StoreFull
 from meshrelay.keyring import Keyring, Signer
 from meshrelay.local import Hidden, Local, Planned
@@ -68,6 +69,10 @@ MOST_KEPT_BACK = 600
 _DUE_AT_ONCE = 20
 MOST_SCANNED = 2_000
 """A filtered list looks at no more rows than this before it answers with what it has and a cursor."""
+MOST_ACTS: Final = 10_000
+"""Nor does any list begin to judge more when it has read so many Updates and Cancels."""
+_SCANNED_AT_ONCE: Final = 500
+_JUDGED_AT_ONCE: Final = 50
 MOST_COPIES: Final = 32
 """How many bulletins that others made of the same CAP message are told of."""
 UNSIGNED: Final = Chain(bytes(8), 1)
@@ -589,12 +594,13 @@ class Relay:
     def bulletins(self, query: Query, clock: Clock) -> Listing:
         """Return bulletins with their verdicts, most pressing first or newest first."""
         trust = self.trust.at(None if clock.doubtful else clock.now)
-        known, shown, after, scanned = trust.known, list[Shown](), query.after, 0
+        known, shown, after, scanned, read = trust.known, list[Shown](), query.after, 0, 0
         while True:
             page = self.store.page(
                 order="newest" if query.newest_first else "urgent",
                 after=after,
-                limit=query.limit - len(shown),
+                # As much again each time: a list in which little fits takes few passes.
+                limit=min(max(query.limit, scanned), _SCANNED_AT_ONCE, MOST_SCANNED - scanned),
                 live_at=clock.now if query.standings == LIVE and not clock.doubtful else None,
                 ended_at=clock.now if query.standings and query.standings <= GONE else None,
                 acted_on=bool(query.standings) and query.standings <= TAKEN_BACK,
@@ -603,11 +609,18 @@ class Relay:
                 since=query.since,
                 cancels=query.cancels,
             )
-            datas = self.store.get_many([held.header.id for held in page.rows])
-            rows = [(held, datas[held.header.id]) for held in page.rows if held.header.id in datas]
-            shown += [one for one in self._judge(rows, clock) if _fits(one, query)]
+            cursors = dict(zip([held.header.id for held in page.rows], page.cursors, strict=True))
+            rows = self._candidates(page.rows, query, clock)
+            while rows:
+                at_once = min(query.limit - len(shown), _JUDGED_AT_ONCE)
+                some, rows = rows[:at_once], rows[at_once:]
+                widened, acts = self._acting_on(some)
+                shown += [one for one in self._judge(some, acts, widened, clock) if _fits(one, query)]
+                read += len(acts.all)
+                if len(shown) == query.limit or read >= MOST_ACTS:
+                    return Listing(tuple(shown), cursors[some[-1].held.header.id] if rows else page.next)
             after, scanned = page.next, scanned + len(page.rows)
-            if after is None or len(shown) == query.limit or scanned >= MOST_SCANNED:
+            if after is None or scanned >= MOST_SCANNED:
                 return Listing(tuple(shown), after)
 
     def item(self, item: bytes) -> SignedItem:
@@ -623,7 +636,7 @@ class Relay:
         data = self.store.get_many([item]).get(item)
         if held is None or data is None or held.header.kind is not Kind.BULLETIN:
             raise NotFound("this bulletin is not here", hint="see `meshrelay list --all`")
-        (one,) = self._judge([(held, data)], clock)
+        (one,) = self._shown([(held, data)], clock)
         if not one.verdict.known or one.verdict.author is Author.OWN:
             return one
         return dataclasses.replace(one, news=belief.news(self.store, self.trust, one.header))
@@ -671,7 +684,7 @@ class Relay:
         held += self.store.imported_from(alias, not_authors=known | self.trust.blocked | {author}, limit=MOST_COPIES)
         rows = [other for other in held if other.header.id not in self.hidden]
         datas = self.store.get_many([other.header.id for other in rows])
-        return self._judge([(other, datas[other.header.id]) for other in rows if other.header.id in datas], clock)
+        return self._shown([(other, datas[other.header.id]) for other in rows if other.header.id in datas], clock)
 
     def incident(self, draft: Bulletin, clock: Clock) -> tuple[Shown, ...]:
         """Return the own bulletins that hold now and name an incident that `draft` names."""
@@ -681,7 +694,7 @@ class Relay:
                 order="newest", after=after, limit=100, live_at=clock.now, authors=self.trust.own.keys(), cancels=False
             )
             datas = self.store.get_many([held.header.id for held in page.rows])
-            judged = self._judge(
+            judged = self._shown(
                 [(held, datas[held.header.id]) for held in page.rows if held.header.id in datas], clock
             )
             found += [
@@ -696,7 +709,7 @@ class Relay:
         """Return bulletins with these words, best match first, ended ones included."""
         ids = [item for item in self.store.search(text, limit=limit) if item not in self.hidden]
         held, datas = self.store.headers(ids), self.store.get_many(ids)
-        return self._judge([(held[item], datas[item]) for item in ids if item in held and item in datas], clock)
+        return self._shown([(held[item], datas[item]) for item in ids if item in held and item in datas], clock)
 
     def find(self, prefix: str) -> bytes:
         """Return the id that begins with these hex digits; raise NotFound when there is none or more than one."""
@@ -734,11 +747,11 @@ class Relay:
             acting = self.store.acting_on(
                 [one.id for one in headers], colleagues=belief.colleagues(self.trust, headers)
             )
-            acts = [one.header for one in acting]
+            acts = Acts.of(one.header for one in acting)
             for row in page.rows:
                 header = row.header
                 done = header.id in ended or header.alias in ended or header.stream != stream
-                if not done and header.seq is not None and not ended_by(header, acts, self.trust, Clock(now)):
+                if not done and header.seq is not None and not is_ended(header, acts, self.trust, Clock(now)):
                     live.append(header.seq)
             after = page.next
             if after is None:
@@ -757,28 +770,53 @@ class Relay:
         if come:
             self.refresh()
 
-    def _judge(self, rows: Sequence[tuple[Held, bytes]], clock: Clock) -> tuple[Shown, ...]:
-        opened = [belief.Row(held, body) for held, data in rows if isinstance(body := reopen(data).body, Bulletin)]
-        followed = self.local.followed()
-        trust = belief.widened(self.trust, self.store, [row.held.header for row in opened], followed=followed)
-        colleagues = belief.colleagues(trust, (row.held.header for row in opened))
-        acting = self.store.acting_on([row.held.header.id for row in opened], colleagues=colleagues)
-        acts = [held.header for held in acting]
-        trust = belief.widened(trust, self.store, acts, followed=followed)
+    def _candidates(self, held: Sequence[Held], query: Query, clock: Clock) -> list[belief.Row]:
+        """Return the bulletins that a list may show, as far as that can be told without judging them."""
+        wanted = [one for one in held if query.hidden or one.header.id not in self.hidden]
+        if query.standings and query.standings.isdisjoint(TAKEN_BACK):
+            wanted = self._not_taken_back(wanted, clock)
+        datas = self.store.get_many([one.header.id for one in wanted])
+        return [
+            row for row in _opened([(one, datas.get(one.header.id)) for one in wanted]) if _tells(row.bulletin, query)
+        ]
+
+    def _not_taken_back(self, held: Sequence[Held], clock: Clock) -> list[Held]:
+        """Leave out what one act of its own author is enough to end."""
+        ids = [one.header.id for one in held]
+        since, until = (MIN_TIME, MAX_TIME) if clock.doubtful else (clock.now - ACTS_FOR + 1, clock.now + AGREEMENT)
+        acts = [one.header for one in self.store.first_acting_on(ids, since=since, until=until)]
+        trust = belief.widened(self.trust, self.store, acts, followed=self.local.followed())
+        found = Acts.of(acts)
+        return [one for one in held if not is_ended(one.header, found, trust, clock)]
+
+    def _shown(self, rows: Sequence[tuple[Held, bytes]], clock: Clock) -> tuple[Shown, ...]:
+        opened = _opened(rows)
+        trust, acts = self._acting_on(opened)
+        return self._judge(opened, acts, trust, clock)
+
+    def _acting_on(self, rows: Sequence[belief.Row]) -> tuple[TrustView, Acts]:
+        """Return what acts on these bulletins, and the view with all who have a say in it."""
+        headers, followed = [row.held.header for row in rows], self.local.followed()
+        trust = belief.widened(self.trust, self.store, headers, followed=followed)
+        acting = self.store.acting_on([one.id for one in headers], colleagues=belief.colleagues(trust, headers))
+        acts = Acts.of(held.header for held in acting)
+        return belief.widened(trust, self.store, acts.all, followed=followed), acts
+
+    def _judge(self, opened: Sequence[belief.Row], acts: Acts, trust: TrustView, clock: Clock) -> tuple[Shown, ...]:
         around = belief.surroundings(self.store, trust, opened, acts)
         verdicts = [verdict(row.held.header, acts, trust, clock, around[row.held.header.id]) for row in opened]
-        enders = self.store.get_many({act.id for one in verdicts for act in one.by})
-        reopened = {id_: reopen(data) for id_, data in enders.items() if id_ not in self.hidden}
+        ended_by = {act.id for one in verdicts for act in one.by} - self.hidden.keys()
+        enders = {item: reopen(data) for item, data in self.store.get_many(ended_by).items()}
         says = self._own(
             {row.held.header.id: (row.held.header.author, row.bulletin) for row in opened}
-            | {id_: (item.author, item.body) for id_, item in reopened.items() if isinstance(item.body, Bulletin)}
+            | {id_: (item.author, item.body) for id_, item in enders.items() if isinstance(item.body, Bulletin)}
         )
         shown = []
         for row, one in zip(opened, verdicts, strict=True):
             effective = row.bulletin.effective
             if one.standing is Standing.LIVE and effective is not None and effective > clock.now:
                 one = dataclasses.replace(one, standing=Standing.ANNOUNCED)
-            by = tuple(reopened[act.id] for act in one.by if act.id in reopened)
+            by = tuple(enders[act.id] for act in one.by if act.id in enders)
             header, end = row.held.header, says.get(by[0].id) if by else None
             shown.append(
                 Shown(
@@ -877,14 +915,23 @@ def _is_ahead(header: Header, trust: TrustView, *, now: int) -> str:
     return "time" if ahead and not (trust.matters(header) or trust.lasts(header)) else ""
 
 
+def _opened(rows: Iterable[tuple[Held, bytes | None]]) -> list[belief.Row]:
+    return [
+        belief.Row(held, body)
+        for held, data in rows
+        if data is not None and isinstance(body := reopen(data).body, Bulletin)
+    ]
+
+
 def _fits(one: Shown, query: Query) -> bool:
-    bulletin = one.bulletin
-    if one.hidden and not query.hidden:
-        return False
+    """Tell whether the verdict is one that a list asks for."""
     if query.standings and one.verdict.standing not in query.standings:
         return False
-    if query.lane is not Lane.ALL and one.verdict.known != (query.lane is Lane.KNOWN):
-        return False
+    return query.lane is Lane.ALL or one.verdict.known == (query.lane is Lane.KNOWN)
+
+
+def _tells(bulletin: Bulletin, query: Query) -> bool:
+    """Tell whether a bulletin says something of what a list asks for."""
     if query.language and not any(_same_language(text.language, query.language) for text in bulletin.texts):
         return False
     if query.category and query.category.lower() not in [category.lower() for category in bulletin.categories]:

@@ -68,10 +68,11 @@ Order: TypeAlias = Literal["urgent", "newest"]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Part of a list, and the cursor to go on from, or None at the end."""
+    """Part of a list, and the cursor to go on from, or None at the end; `cursors` go on after each of its rows."""
 
     rows: tuple[Held, ...]
     next: str | None
+    cursors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,9 +444,20 @@ class Store:
         with self._reading() as db:
             numbers = tables.author_numbers(db, colleagues)
         for batch in chunks(ids):
-            for one in self._held(tables.acting(batch, numbers), (*batch, *numbers, *numbers)):
+            for one in self._held(tables.acting(batch, numbers), (*batch, *numbers)):
                 found[one.header.id] = one
         return tuple(sorted(found.values(), key=lambda one: (one.header.sent, one.header.id)))
+
+    def first_acting_on(self, ids: Iterable[bytes], *, since: int, until: int) -> tuple[Held, ...]:
+        """Return of each of these items one Update or Cancel by its author that names it, if any was signed then.
+
+        `since` and `until` are both included. However many there are of one, this costs as much as the items asked for.
+        """
+        found: dict[bytes, Held] = {}
+        for batch in chunks(ids):
+            for one in self._held(tables.first_acting(batch), (since, until, *batch)):
+                found[one.header.id] = one
+        return tuple(found.values())
 
     def highest_seq(self, author: bytes, stream: bytes) -> tuple[int, bytes] | None:
         """Return number and id of the newest item held of a stream."""
@@ -558,8 +570,8 @@ class Store:
         checked = self._checked(rows[:limit])
         sound = [(one, row) for one, row in zip(checked, rows, strict=False) if one is not None]
         more = len(rows) > limit and sound
-        following = _place(order, sound[-1][1][AT[column]], sound[-1][1][0]) if more else None
-        return Page(tuple(one for one, _ in sound), following)
+        cursors = tuple(_place(order, row[AT[column]], row[0]) for _, row in sound)
+        return Page(tuple(one for one, _ in sound), cursors[-1] if more else None, cursors)
 
     def usage(self) -> Usage:
         """Return how much is held."""

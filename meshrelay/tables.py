@@ -26,9 +26,13 @@ _FEW = 2_000  # rows that are cheaper to sort than a long index is to walk
 
 # What acts on the items of `held`. By author, for anybody can name an item as often as keys can be made.
 _BY_THE_SAME = """JOIN targets t ON t.token IN (held.id, held.alias) AND t.author = held.author
-        JOIN items act ON act.n = t.item WHERE act.msg_type IS NOT NULL"""
+        JOIN items act ON act.n = t.item WHERE act.msg_type IN ('Update', 'Cancel')"""
 _BY_COLLEAGUES = """JOIN targets t ON t.token IN (held.id, held.alias) AND t.author IN ({colleagues})
-        JOIN items act ON act.n = t.item WHERE act.msg_type IS NOT NULL AND act.org = held.org"""
+        JOIN items act ON act.n = t.item WHERE act.msg_type IN ('Update', 'Cancel') AND act.org = held.org"""
+_FIRST_BY_THE_SAME = """SELECT (SELECT act.n FROM targets t JOIN items act ON act.n = t.item
+        WHERE t.token IN (held.id, held.alias) AND t.author = held.author AND act.msg_type IN ('Update', 'Cancel')
+        AND act.sent BETWEEN ? AND ? LIMIT 1)
+    FROM items held WHERE held.id IN ({marks}) AND held.n IN (SELECT n FROM ended)"""
 ACTED_ON = "i.n IN (SELECT n FROM ended)"
 # Of these rows, those that a held item acts on directly; authors as in acting_on. Anybody can name a token, or be named
 # by one, as often as keys can be made: in which organisations' names it is named is looked up once a token.
@@ -50,11 +54,16 @@ _FORKS = """INSERT OR IGNORE INTO forked (author, stream, seq)
 
 
 def acting(ids: Sequence[bytes], colleagues: Sequence[int]) -> str:
-    """Return the condition for what acts on these items and on what acts on them; its arguments: ids, keys, keys."""
+    """Return the condition for what acts on these items and on what acts on them; its arguments: ids, then keys."""
     ways = [_BY_THE_SAME, *([_BY_COLLEAGUES.format(colleagues=marks(colleagues))] if colleagues else [])]
-    acts = " UNION ".join([f"SELECT act.n FROM reach JOIN items held USING (n) {way}" for way in ways])
-    reach = f"SELECT n FROM items WHERE id IN ({marks(ids)}) UNION {acts}"
-    return f"WHERE i.n IN (WITH RECURSIVE reach (n) AS ({reach}) {acts})"
+    acts = " UNION ".join([f"SELECT act.n, 1 FROM reach JOIN items held USING (n) {way}" for way in ways])
+    reach = f"SELECT n, 0 FROM items WHERE id IN ({marks(ids)}) UNION {acts}"
+    return f"WHERE i.n IN (WITH RECURSIVE reach (n, acts) AS ({reach}) SELECT n FROM reach WHERE acts)"
+
+
+def first_acting(ids: Sequence[bytes]) -> str:
+    """Return the condition for one act of its author on each of these items; its arguments: two times, then ids."""
+    return f"WHERE i.n IN ({_FIRST_BY_THE_SAME.format(marks=marks(ids))})"
 
 
 def put(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from itertools import permutations
 from pathlib import Path
@@ -611,6 +612,47 @@ def test_pages_of_a_list_hold_everything_once(relay: Relay, clinic: Writer) -> N
             break
         query = dataclasses.replace(query, after=listing.next)
     assert sorted(int(one.bulletin.texts[0].headline) for one in found) == [n for n in range(40) if n % 3]
+
+
+def walked(relay: Relay, query: Query) -> list[Shown]:
+    found = list[Shown]()
+    while True:
+        listing = relay.bulletins(query, NOW)
+        found += listing.shown
+        if listing.next is None:
+            return found
+        query = dataclasses.replace(query, after=listing.next)
+
+
+def repeating(writer: Writer, count: int) -> list[SignedItem]:
+    """Return so many Updates of one bulletin, each naming as many of those before as it can, and that bulletin."""
+    items = [writer.says("0")]
+    for number in range(1, count + 1):
+        named = [one.id for one in items[-64:]]
+        items.append(writer.says(str(number), msg_type=MsgType.UPDATE, acts_on=named, sent=NOON + number % 60))
+    return items
+
+
+@pytest.mark.parametrize("most_acts", [1, 10, 10_000])
+def test_a_list_that_has_read_enough_is_gone_on_with_where_it_ended(
+    relay: Relay, clinic: Writer, monkeypatch: pytest.MonkeyPatch, most_acts: int
+) -> None:
+    monkeypatch.setattr("meshrelay.relay.MOST_ACTS", most_acts)
+    other = Writer(2)
+    receive(relay, *repeating(clinic, 20), *[other.says("other") for _ in range(5)])
+    for limit in (1, 3, 50):
+        live = [one.bulletin.texts[0].headline for one in walked(relay, Query(limit=limit))]
+        assert sorted(live) == ["20", *["other"] * 5]
+        everything = [one.header.id for one in walked(relay, Query(standings=frozenset(), limit=limit))]
+        assert len(everything) == len(set(everything)) == 26
+
+
+def test_many_updates_by_a_few_strangers_do_not_slow_a_list(relay: Relay) -> None:
+    for number in range(2):
+        receive(relay, *repeating(Writer(number), 150))
+    begun = time.process_time()
+    assert headlines(relay, Query(limit=20)) == ["150"] * 2
+    assert time.process_time() - begun < 1  # a tenth of it on an idle machine
 
 
 def test_a_list_can_be_narrowed(relay: Relay, clinic: Writer) -> None:

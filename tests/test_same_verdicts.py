@@ -6,6 +6,7 @@ so nothing that is revoked, cancelled or superseded is told as live one step aft
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from meshrelay.core.clock import Clock
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.keys import SigningKey
 from meshrelay.core.statements import Attestation, Branch, Fault, Revocation, Says, Scope
-from meshrelay.relay import Relay
+from meshrelay.core.trust import Verdict
+from meshrelay.relay import LIVE, Query, Relay
 from tests.faults import judging
 from tests.organising import DAY, Org, key
 from tests.strategies import NOON
@@ -145,6 +147,28 @@ def tells_what_follows(relay: Relay, held: list[SignedItem]) -> None:
     for item in held:
         if isinstance(item.body, Bulletin):
             assert told(relay.bulletin(item.id, Clock(NOW)).verdict) == judging.told(item, held, trust, NOW)
+    lists_tell_the_same(relay, held)
+
+
+def lists_tell_the_same(relay: Relay, held: list[SignedItem]) -> None:
+    """Whatever else is on a page, a bulletin's verdict is the one that it has alone; and live lists lack none."""
+    alone = {item.id: relay.bulletin(item.id, Clock(NOW)).verdict for item in held if isinstance(item.body, Bulletin)}
+    live = {item: one for item, one in alone.items() if one.standing in LIVE}
+    for limit in (3, 50):
+        everything = Query(standings=frozenset(), cancels=True, limit=limit)
+        assert walked(relay, everything) == alone
+        assert walked(relay, Query(cancels=True, limit=limit)) == live
+
+
+def walked(relay: Relay, query: Query) -> dict[bytes, Verdict]:
+    """Return the verdicts of a whole list, page by page."""
+    found = dict[bytes, Verdict]()
+    while True:
+        listing = relay.bulletins(query, Clock(NOW))
+        found.update((one.header.id, one.verdict) for one in listing.shown)
+        if listing.next is None:
+            return found
+        query = dataclasses.replace(query, after=listing.next)
 
 
 TestTwoRelays = TwoRelays.TestCase

@@ -10,7 +10,8 @@ is valid or kept. Source: docs/spec/bulletin.md, "Update and Cancel"; docs/spec/
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -358,9 +359,46 @@ class Surroundings:
     unknown_words: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """Updates and Cancels, by what they name (an id or an alias) with who made them, and with in whose name.
+
+    So what acts on a bulletin is found by looking at what names it, however many others there are.
+    """
+
+    all: tuple[Header, ...] = ()
+    by_author: Mapping[tuple[bytes, bytes], tuple[Header, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    by_org: Mapping[tuple[bytes, bytes], tuple[Header, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    @classmethod
+    def of(cls, headers: Iterable[Header]) -> Acts:
+        """Sort these headers in; what is neither Update nor Cancel is left out."""
+        acts = tuple(act for act in headers if act.msg_type in (MsgType.UPDATE, MsgType.CANCEL))
+        by_author = defaultdict[tuple[bytes, bytes], list[Header]](list)
+        by_org = defaultdict[tuple[bytes, bytes], list[Header]](list)
+        for act in acts:
+            for token in act.targets:
+                by_author[token, act.author].append(act)
+                if act.org is not None:
+                    by_org[token, act.org].append(act)
+        return cls(
+            acts,
+            MappingProxyType({key: tuple(found) for key, found in by_author.items()}),
+            MappingProxyType({key: tuple(found) for key, found in by_org.items()}),
+        )
+
+    def naming(self, target: Header) -> Iterator[Header]:
+        """Return what its author, and those who name its organisation, made that names `target`; some of it twice."""
+        for token in (target.id, target.alias):
+            if token is not None:
+                yield from self.by_author.get((token, target.author), ())
+                if target.org is not None:
+                    yield from self.by_org.get((token, target.org), ())
+
+
 def verdict(
     header: Header,
-    acts: Iterable[Header],
+    acts: Acts,
     trust: TrustView,
     clock: Clock,
     around: Surroundings = Surroundings(),
@@ -421,7 +459,7 @@ def is_forked(header: Header, twins: Mapping[int, tuple[Header, ...]], trust: Tr
 
 def ended_by(
     header: Header,
-    acts: Iterable[Header],
+    acts: Acts,
     trust: TrustView,
     clock: Clock,
     around: Surroundings = Surroundings(),
@@ -433,26 +471,38 @@ def ended_by(
     `sent` + 97 days, or for ever while the clock is doubtful. An Update that is not valid yet leaves what it replaces
     standing until it is; a Cancel acts at once.
     """
-    in_force = [
-        act
-        for act in acts
-        if act.msg_type in (MsgType.UPDATE, MsgType.CANCEL)
-        and act.id != header.id
-        and (act.author == header.author or (act.org is not None and act.author not in trust.blocked))
-        and (clock.doubtful or act.sent + ACTS_FOR > clock.now)
-        and (clock.doubtful or act.msg_type is MsgType.CANCEL or act.sent <= clock.now + AGREEMENT)
-        and not trust.is_struck(act)
-    ]
     found: dict[bytes, Header] = {}
+    idle = {header.id}
     reached = [(header, around.said)]
     while reached:
         target, said = reached.pop()
-        names = {target.id, target.alias} - {None}
-        for act in in_force:
-            if act.id not in found and not names.isdisjoint(act.targets) and trust.may_act(act, target, said):
+        for act in acts.naming(target):
+            if act.id in found or act.id in idle:
+                continue
+            if not _may_end(act, header, trust, clock):
+                idle.add(act.id)
+            elif trust.may_act(act, target, said):
                 found[act.id] = act
                 reached.append((act, around.acts_said.get(act.id)))
     return tuple(sorted(found.values(), key=_weight, reverse=True))
+
+
+def is_ended(header: Header, acts: Acts, trust: TrustView, clock: Clock, said: Bulletin | None = None) -> bool:
+    """Tell whether anything ends a bulletin; `said` is what it says, as in Surroundings."""
+    return any(
+        act.id != header.id and _may_end(act, header, trust, clock) and trust.may_act(act, header, said)
+        for act in acts.naming(header)
+    )
+
+
+def _may_end(act: Header, header: Header, trust: TrustView, clock: Clock) -> bool:
+    """Tell whether an act is in force, and of a key that can have a say in what becomes of this bulletin."""
+    return (
+        (act.author == header.author or (act.org is not None and act.author not in trust.blocked))
+        and (clock.doubtful or act.sent + ACTS_FOR > clock.now)
+        and (clock.doubtful or act.msg_type is MsgType.CANCEL or act.sent <= clock.now + AGREEMENT)
+        and not trust.is_struck(act)
+    )
 
 
 def weigh(header: Header, around: Surroundings, trust: TrustView, clock: Clock) -> tuple[tuple[Word, ...], int]:

@@ -13,7 +13,7 @@ from meshrelay.core.bulletin import ACTS_FOR, MsgType
 from meshrelay.core.clock import Clock
 from meshrelay.core.envelope import Header, ItemClass, Kind, SignedItem
 from meshrelay.core.statements import Revocation
-from meshrelay.core.trust import Anchor, Author, How, Standing, TrustView, Verdict, verdict
+from meshrelay.core.trust import Acts, Anchor, Author, How, Standing, TrustView, Verdict, is_ended, verdict
 from tests.strategies import NOON
 
 ME, CLINIC, STRANGER = b"m" * 32, b"c" * 32, b"s" * 32
@@ -66,7 +66,7 @@ def revokes(key: bytes, *good: str, number: int = 0) -> SignedItem:
 
 
 def judge(header: Header, acts: Iterable[Header] = (), trust: TrustView | None = None, clock: Clock = NOW) -> Verdict:
-    return verdict(header, acts, trust or TrustView.of(anchors=[ANCHOR]), clock)
+    return verdict(header, Acts.of(acts), trust or TrustView.of(anchors=[ANCHOR]), clock)
 
 
 def standings(headers: Iterable[Header], trust: TrustView | None = None, clock: Clock = NOW) -> list[Standing]:
@@ -227,6 +227,7 @@ def test_what_ends_a_bulletin_is_what_the_rule_says_in_any_order(held: list[Head
         by = judge(target, shuffled).by
         assert {act.id for act in by} == {act.id for act in held if act.id != target.id and leads_to(act, target, held)}
         assert by == judge(target, held).by
+        assert is_ended(target, Acts.of(shuffled), TrustView(), NOW) is bool(by)
 
 
 # Time

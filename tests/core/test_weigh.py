@@ -13,7 +13,7 @@ from meshrelay.core.envelope import SignedItem
 from meshrelay.core.keys import SigningKey
 from meshrelay.core.organisation import Organisation
 from meshrelay.core.statements import Attestation, Fault, Revocation, Says, Scope
-from meshrelay.core.trust import Anchor, Author, Surroundings, TrustView, Verdict, verdict
+from meshrelay.core.trust import Acts, Anchor, Author, Surroundings, TrustView, Verdict, verdict
 from tests.organising import DAY, Org, key
 from tests.strategies import NOON
 
@@ -53,7 +53,7 @@ def view(*organisations: Organisation, anchored: tuple[bytes, ...] = (), **more:
 
 
 def judged(target: SignedItem, *words: SignedItem, trust: TrustView | None = None, clock: Clock = NOW) -> Verdict:
-    return verdict(target.header, (), trust or view(), clock, Surroundings(attestations=words))
+    return verdict(target.header, Acts(), trust or view(), clock, Surroundings(attestations=words))
 
 
 def voices(found: Verdict) -> list[tuple[str, Says]]:

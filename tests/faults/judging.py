@@ -17,7 +17,7 @@ from meshrelay.core.clock import Clock
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.organisation import Organisation
 from meshrelay.core.statements import Attestation, Root, Says
-from meshrelay.core.trust import Anchor, Surroundings, TrustView, verdict
+from meshrelay.core.trust import Acts, Anchor, Surroundings, TrustView, verdict
 from meshrelay.errors import InvalidItem
 
 
@@ -87,7 +87,7 @@ def told(item: SignedItem, held: list[SignedItem], trust: TrustView, now: int) -
         attestations=tuple(one for one in words if one.author in trust.speakers),
         unknown_words=len(strangers),
     )
-    found = verdict(header, [one.header for one in held], trust, Clock(now), around)
+    found = verdict(header, Acts.of(one.header for one in held), trust, Clock(now), around)
     beyond = found.membership.beyond if found.membership is not None else None
     return {
         "author": str(found.author),

@@ -151,6 +151,29 @@ def test_acts_on_an_imported_alert_are_found_by_its_cap_triple(store: Store) -> 
     assert [held.header.id for held in store.acting_on([alert.id])] == [update.id, cancel.id]
 
 
+def test_of_what_acts_on_each_item_one_of_its_authors_acts_of_that_time_is_found(store: Store) -> None:
+    author = Author(1)
+    triples = [CapReference("met@example.org", str(number), "2026-01-01T00:00:00+00:00") for number in range(2)]
+    first, imported, free = author.says(), author.says(cap=triples[0]), author.says()
+    acts = [author.says(msg_type=MsgType.UPDATE, acts_on=[first.id], sent=NOON + number) for number in range(3)]
+    cancel = author.says(msg_type=MsgType.CANCEL, cap=triples[1], cap_references=triples[:1], sent=NOON + 1)
+    theirs = Author(2).says(msg_type=MsgType.CANCEL, acts_on=[free.id])
+    alert = author.says(acts_on=[free.id])
+    store.put_many([first, imported, free, *acts, cancel, theirs, alert], received=NOON)
+    ids = [first.id, imported.id, free.id]
+    found = {held.header.id for held in store.first_acting_on(ids, since=NOON + 1, until=NOON + 1)}
+    assert found == {acts[1].id, cancel.id}
+    assert len(store.first_acting_on([first.id], since=NOON, until=NOON + 2)) == 1
+    assert store.first_acting_on(ids, since=NOON + 3, until=NOON + 9) == ()
+
+
+def test_an_alert_acts_on_nothing_though_it_names_it(store: Store) -> None:
+    author = Author(1)
+    first = author.says()
+    store.put_many([first, author.says(acts_on=[first.id])], received=NOON)
+    assert store.acting_on([first.id]) == ()
+
+
 def test_acts_that_name_each_other_in_a_ring_are_found_once(store: Store) -> None:
     triples = [CapReference("met@example.org", str(number), "2026-01-01T00:00:00+00:00") for number in range(2)]
     gateway = Author(1)

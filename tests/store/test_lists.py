@@ -60,6 +60,15 @@ def test_what_arrives_between_two_pages_repeats_nothing_and_hides_nothing(store:
     assert [one.header.id for one in (*first.rows, *second.rows)] == [item.id for item in reversed(items[:50])]
 
 
+def test_a_list_can_be_gone_on_with_after_any_of_its_rows(store: Store) -> None:
+    store.put_many(unsigned_items(20, seed=4, size=50), received=NOON)
+    for by in ("urgent", "newest"):
+        page = store.page(order=by, limit=20)
+        for place, cursor in enumerate(page.cursors, start=1):
+            following = store.page(order=by, limit=20, after=cursor)
+            assert following.rows == page.rows[place:]
+
+
 def test_an_exact_fit_ends_the_list(store: Store) -> None:
     store.put_many(unsigned_items(5, seed=4, size=50), received=NOON)
     assert store.page(order="urgent", limit=5).next is None
