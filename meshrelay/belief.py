@@ -103,11 +103,10 @@ def surroundings(store: Store, trust: TrustView, rows: Sequence[Row], acts: Acts
     """Return what is held around each of these bulletins, by id; `acts` is what acts on any of them."""
     headers = [row.held.header for row in rows]
     ids = [header.id for header in headers]
-    authors = {header.author for header in headers}
-    # What another key's act says matters only where a third acts on that in turn.
-    foreign = [act.id for act in acts.all if act.org is not None and authors - {act.author}]
     acts_said = {
-        item: body for item, data in store.get_many(foreign).items() if isinstance(body := reopen(data).body, Bulletin)
+        item: body
+        for item, data in store.get_many(_acted_on_by_colleagues(acts, trust)).items()
+        if isinstance(body := reopen(data).body, Bulletin)
     }
     streams = {(header.author, header.stream) for header in headers if header.stream is not None}
     twins = store.twins(streams)
@@ -156,6 +155,15 @@ def news(store: Store, trust: TrustView, header: Header) -> News | None:
     body = reopen(data).body if data is not None else None
     live = body.chain.live if isinstance(body, Bulletin) else ()
     return News(heard, store.lacking(header.author, newest.header.stream, live))
+
+
+def _acted_on_by_colleagues(acts: Acts, trust: TrustView) -> list[bytes]:
+    """Return the ids of acts that a colleague's act names: its remit has to cover what they say."""
+    return [
+        act.id
+        for act in acts.all
+        if act.org in trust.organisations and any(other.author != act.author for other in acts.naming(act))
+    ]
 
 
 def _is_counted(header: Header, trust: TrustView) -> bool:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -20,14 +22,16 @@ from meshrelay.core.clock import Clock
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.keys import SigningKey
 from meshrelay.core.statements import Attestation, Branch, Fault, Revocation, Says, Scope
-from meshrelay.core.trust import Verdict
+from meshrelay.core.trust import Standing, Verdict
 from meshrelay.relay import LIVE, Query, Relay
 from tests.faults import judging
 from tests.organising import DAY, Org, key
 from tests.strategies import NOON
 from tests.test_verdict_vectors import open_relay, told
 
-FIELD, COLLEAGUE, NEIGHBOUR, THIEF = (key(name) for name in ("field", "colleague", "neighbour", "thief"))
+FIELD, COLLEAGUE, NEIGHBOUR, THIEF, PORTER, WATCH = (
+    key(name) for name in ("field", "colleague", "neighbour", "thief", "porter", "watch")
+)
 NOW = NOON + 3600
 
 
@@ -66,6 +70,8 @@ def world() -> list[SignedItem]:
     fire = says(COLLEAGUE, 1, org=org.id, category=Category.FIRE)
     update = says(COLLEAGUE, 2, first[0].id, org=org.id, msg_type=MsgType.UPDATE)
     withdrawn = says(FIELD, 4, update.id, org=org.id, msg_type=MsgType.CANCEL)
+    report = says(PORTER, 1, org=org.id)
+    later = says(PORTER, 2, report.id, org=org.id, msg_type=MsgType.UPDATE)
     rivals = [org.successor([*org.keys[:2], key("a")]), org.successor([THIEF, key("x")])]
     items = [
         *org.roots,
@@ -84,6 +90,11 @@ def world() -> list[SignedItem]:
         org.revokes(COLLEAGUE.public, good=[update.id]),
         org.revokes(FIELD.public, recovery=True, good=[first[0].id, first[2].id, withdrawn.id]),
         sign(Revocation(NOON + 50, THIEF.public), THIEF),
+        report,
+        later,
+        org.delegates(PORTER.public),
+        org.delegates(WATCH.public),
+        says(WATCH, 1, later.id, org=org.id, msg_type=MsgType.CANCEL),
         attests(NEIGHBOUR, 7, first[0].id, Says.CONFIRM),
         attests(THIEF, 8, first[0].id, Says.DISPUTE),
         attests(COLLEAGUE, 9, plain.id, Says.DISPUTE, org=org.id),
@@ -169,6 +180,29 @@ def walked(relay: Relay, query: Query) -> dict[bytes, Verdict]:
         if listing.next is None:
             return found
         query = dataclasses.replace(query, after=listing.next)
+
+
+def lone_relay(folder: Path, anchors: dict[bytes, str], items: Iterable[SignedItem]) -> Relay:
+    scene = {"anchors": {key.hex(): name for key, name in anchors.items()}, "blocked": [], "followed": [], "now": NOW}
+    relay = open_relay(folder, scene)
+    relay.receive_many([item.data for item in items], now=NOW)
+    return relay
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_colleagues_cancel_of_an_authors_own_update_counts_whatever_else_is_on_the_page(
+    tmp_path: Path, beside: bool
+) -> None:
+    org = Org()
+    alert = says(FIELD, 1, org=org.id)
+    update = says(FIELD, 2, alert.id, org=org.id, msg_type=MsgType.UPDATE)
+    cancel = says(COLLEAGUE, 1, update.id, org=org.id, msg_type=MsgType.CANCEL)
+    held = [*org.roots, org.delegates(FIELD.public), org.delegates(COLLEAGUE.public), alert, update, cancel]
+    relay = lone_relay(tmp_path, {org.id: "The clinic"}, [*held, *([says(THIEF, 1)] if beside else [])])
+    assert relay.bulletin(alert.id, Clock(NOW)).verdict.standing is Standing.CANCELLED
+    found = walked(relay, Query(standings=frozenset()))
+    assert found[alert.id].standing is found[update.id].standing is Standing.CANCELLED
+    relay.close()
 
 
 TestTwoRelays = TwoRelays.TestCase
