@@ -99,10 +99,21 @@ def colleagues(trust: TrustView, headers: Iterable[Header]) -> frozenset[bytes]:
     return frozenset(key for org in named if org in trust.organisations for key in trust.organisations[org].lent)
 
 
-def surroundings(store: Store, trust: TrustView, rows: Sequence[Row], acts: Acts) -> Mapping[bytes, Surroundings]:
-    """Return what is held around each of these bulletins, by id; `acts` is what acts on any of them."""
+def attestations(store: Store, trust: TrustView, ids: Iterable[bytes]) -> Mapping[bytes, tuple[SignedItem, ...]]:
+    """Return what those who may be known attest about these bulletins, by the bulletin's id."""
+    about = store.attestations(ids, authors=trust.speakers)
+    return {target: tuple([reopen(data) for data in datas]) for target, datas in about.items()}
+
+
+def surroundings(
+    store: Store, trust: TrustView, rows: Sequence[Row], acts: Acts, attested: Mapping[bytes, tuple[SignedItem, ...]]
+) -> Mapping[bytes, Surroundings]:
+    """Return what is held around each of these bulletins, by id.
+
+    `acts` is what acts on any of them, `attested` as in :func:`attestations`; the view is that of all who said any of
+    it.
+    """
     headers = [row.held.header for row in rows]
-    ids = [header.id for header in headers]
     acts_said = {
         item: body
         for item, data in store.get_many(_acted_on_by_colleagues(acts, trust)).items()
@@ -111,7 +122,6 @@ def surroundings(store: Store, trust: TrustView, rows: Sequence[Row], acts: Acts
     streams = {(header.author, header.stream) for header in headers if header.stream is not None}
     twins = store.twins(streams)
     voices = trust.speakers
-    attestations = store.attestations(ids, authors=voices)
     return {
         row.held.header.id: Surroundings(
             said=row.bulletin,
@@ -121,7 +131,7 @@ def surroundings(store: Store, trust: TrustView, rows: Sequence[Row], acts: Acts
                 for seq, sharing in twins.get((row.held.header.author, row.held.header.stream or b""), {}).items()
             },
             place_in_day=store.place_in_day(row.held.header) if _is_counted(row.held.header, trust) else 1,
-            attestations=tuple([reopen(data) for data in attestations.get(row.held.header.id, ())]),
+            attestations=attested.get(row.held.header.id, ()),
             unknown_words=store.attesting(row.held.header.id, but=voices | trust.blocked, most=MOST_UNKNOWN_WORDS),
         )
         for row in rows

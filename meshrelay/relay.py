@@ -803,7 +803,10 @@ class Relay:
         return belief.widened(trust, self.store, acts.all, followed=followed), acts
 
     def _judge(self, opened: Sequence[belief.Row], acts: Acts, trust: TrustView, clock: Clock) -> tuple[Shown, ...]:
-        around = belief.surroundings(self.store, trust, opened, acts)
+        attested = belief.attestations(self.store, trust, [row.held.header.id for row in opened])
+        words = [item.header for items in attested.values() for item in items]
+        trust = belief.widened(trust, self.store, words, followed=self.local.followed())
+        around = belief.surroundings(self.store, trust, opened, acts, attested)
         verdicts = [verdict(row.held.header, acts, trust, clock, around[row.held.header.id]) for row in opened]
         ended_by = {act.id for one in verdicts for act in one.by} - self.hidden.keys()
         enders = {item: reopen(data) for item, data in self.store.get_many(ended_by).items()}
