@@ -796,11 +796,20 @@ class Relay:
 
     def _acting_on(self, rows: Sequence[belief.Row]) -> tuple[TrustView, Acts]:
         """Return what acts on these bulletins, and the view with all who have a say in it."""
-        headers, followed = [row.held.header for row in rows], self.local.followed()
-        trust = belief.widened(self.trust, self.store, headers, followed=followed)
-        acting = self.store.acting_on([one.id for one in headers], colleagues=belief.colleagues(trust, headers))
-        acts = Acts.of(held.header for held in acting)
-        return belief.widened(trust, self.store, acts.all, followed=followed), acts
+        found, followed = dict[bytes, Header](), self.local.followed()
+        passed, colleagues = set[bytes | None](), frozenset[bytes]()
+        asked = [row.held.header for row in rows]
+        trust = belief.widened(self.trust, self.store, asked, followed=followed)
+        while asked:
+            passed |= {one.org for one in asked}
+            colleagues |= belief.colleagues(trust, asked)
+            acting = self.store.acting_on([one.id for one in asked], colleagues=colleagues)
+            new = [one.header for one in acting if one.header.id not in found]
+            found |= {act.id: act for act in new}
+            trust = belief.widened(trust, self.store, new, followed=followed)
+            # What an act names that nothing before it did: its colleagues there may act on it in turn.
+            asked = [act for act in new if act.org in trust.organisations and act.org not in passed]
+        return trust, Acts.of(found.values())
 
     def _judge(self, opened: Sequence[belief.Row], acts: Acts, trust: TrustView, clock: Clock) -> tuple[Shown, ...]:
         attested = belief.attestations(self.store, trust, [row.held.header.id for row in opened])

@@ -10,6 +10,7 @@ import dataclasses
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -72,6 +73,8 @@ def world() -> list[SignedItem]:
     withdrawn = says(FIELD, 4, update.id, org=org.id, msg_type=MsgType.CANCEL)
     report = says(PORTER, 1, org=org.id)
     later = says(PORTER, 2, report.id, org=org.id, msg_type=MsgType.UPDATE)
+    own = says(PORTER, 3)
+    renamed = says(PORTER, 4, own.id, org=org.id, msg_type=MsgType.UPDATE)
     rivals = [org.successor([*org.keys[:2], key("a")]), org.successor([THIEF, key("x")])]
     items = [
         *org.roots,
@@ -92,6 +95,9 @@ def world() -> list[SignedItem]:
         sign(Revocation(NOON + 50, THIEF.public), THIEF),
         report,
         later,
+        own,
+        renamed,
+        says(WATCH, 2, renamed.id, org=org.id, msg_type=MsgType.CANCEL),
         org.delegates(PORTER.public),
         org.delegates(WATCH.public),
         says(WATCH, 1, later.id, org=org.id, msg_type=MsgType.CANCEL),
@@ -156,8 +162,8 @@ class TwoRelays(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-def tells_what_follows(relay: Relay, held: list[SignedItem]) -> None:
-    trust = judging.view({**SCENE, "blocked": [], "followed": []}, held)
+def tells_what_follows(relay: Relay, held: list[SignedItem], scene: dict[str, Any] = SCENE) -> None:
+    trust = judging.view({**scene, "blocked": [], "followed": []}, held)
     for item in held:
         if isinstance(item.body, Bulletin):
             assert told(relay.bulletin(item.id, Clock(NOW)).verdict) == judging.told(item, held, trust, NOW)
@@ -203,6 +209,26 @@ def test_a_colleagues_cancel_of_an_authors_own_update_counts_whatever_else_is_on
     assert relay.bulletin(alert.id, Clock(NOW)).verdict.standing is Standing.CANCELLED
     found = walked(relay, Query(standings=frozenset()))
     assert found[alert.id].standing is found[update.id].standing is Standing.CANCELLED
+    relay.close()
+
+
+def test_a_colleagues_cancel_counts_where_the_update_alone_names_the_organisation(tmp_path: Path) -> None:
+    org, other = Org(), Org("school")
+    alert = says(FIELD, 1)
+    update = says(FIELD, 2, alert.id, org=org.id, msg_type=MsgType.UPDATE)
+    again = says(COLLEAGUE, 1, update.id, org=org.id, msg_type=MsgType.UPDATE)
+    onwards = says(COLLEAGUE, 2, again.id, org=other.id, msg_type=MsgType.UPDATE)
+    cancel = says(PORTER, 1, onwards.id, org=other.id, msg_type=MsgType.CANCEL)
+    lent = [
+        *map(org.delegates, (FIELD.public, COLLEAGUE.public)),
+        *map(other.delegates, (COLLEAGUE.public, PORTER.public)),
+    ]
+    held = [*org.roots, *other.roots, *lent, alert, update, again, onwards]
+    relay = lone_relay(tmp_path, {}, held)
+    assert len(relay.bulletin(alert.id, Clock(NOW)).verdict.by) == 3
+    relay.receive(cancel.data, now=NOW)
+    tells_what_follows(relay, [*held, cancel], {**SCENE, "anchors": {}})
+    assert relay.bulletin(alert.id, Clock(NOW)).verdict.standing is Standing.CANCELLED
     relay.close()
 
 
