@@ -73,7 +73,8 @@ def organisation(
 ) -> Organisation | None:
     """Return what the held statements of an organisation add up to, or None where its first root is not held.
 
-    Only what keys said that its roots name is read: a stranger's statements in its name cost nothing.
+    Only what keys signed that its roots name is read, alone or with others: a stranger's statements in its name cost
+    nothing.
     """
     held = {item.id: item for item in coming}
     if org not in held:

@@ -11,7 +11,8 @@ import sqlite3
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
-from meshrelay.errors import StoreDamaged, StoreUnusable
+from meshrelay.core.envelope import open_envelope
+from meshrelay.errors import InvalidItem, StoreDamaged, StoreUnusable
 
 PAGE_SIZE = 4096
 DAMAGED_HINT = "start the relay: it keeps what is whole and fetches the rest from other relays"
@@ -60,6 +61,34 @@ def _voices(db: sqlite_utils.Database) -> None:
         db.conn.execute(statement)
 
 
+@items()
+def _signers(db: sqlite_utils.Database) -> None:
+    for statement in _TOGETHER:
+        db.conn.execute(statement)
+    rows = db.conn.execute(
+        "SELECT i.n, a.key, e.data FROM items i JOIN authors a ON a.n = i.author JOIN envelopes e ON e.n = i.n"
+        " WHERE i.key < x'01'"
+    )
+    db.conn.executemany(
+        "INSERT OR IGNORE INTO signers (key, item) VALUES (?, ?)",
+        ((key, n) for n, author, data in rows for key in _signing(data) if key != author),
+    )
+
+
+def _signing(data: object) -> tuple[bytes, ...]:
+    """Return the keys that signed an item; none where it is damaged, which whoever reads it will find."""
+    try:
+        return open_envelope(data).keys if isinstance(data, bytes) else ()
+    except InvalidItem:
+        return ()
+
+
+_TOGETHER = (
+    # Who signed a statement beside its author: what an organisation says is looked up by each of its keys, for the
+    # author is the lowest of those that signed, which may be no key of the organisation.
+    "CREATE TABLE signers (key BLOB NOT NULL, item INTEGER NOT NULL, UNIQUE (key, item))",
+    "CREATE INDEX signers_item ON signers (item)",
+)
 _BY_WHOM = (
     # Anybody can name a bulletin as often as keys can be made: whose word counts is looked up by who says it.
     "ALTER TABLE targets ADD COLUMN author INTEGER",

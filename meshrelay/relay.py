@@ -519,7 +519,7 @@ class Relay:
             and item.header.item_class == ItemClass.KEYS
             and not self._bars(item.header, now=now, doubtful=doubtful)
         ]
-        if any(trust.matters(item.header) for item in telling):
+        if any(trust.concerns(item) for item in telling):
             # Whether they have an effect decides whether there is room for them, and whether they may be dated ahead.
             trust = belief.view(self.store, self.local, self.keyring, now=trust.now, coming=telling)
         answers: dict[int, Receipt | InvalidItem] = {}
@@ -549,7 +549,7 @@ class Relay:
             answers[place] = Receipt(Outcome.NEW if item.id in new else Outcome.KNOWN, item.header)
             new.discard(item.id)
         self._settle_waiting({one for item in wanted for one in (item.author, item.id)}, now=now)
-        if any(item.id in taken.new and self.trust.matters(item.header) for item in telling):
+        if any(item.id in taken.new and self.trust.concerns(item) for item in telling):
             self.refresh()
         return tuple([answers[place] for place in range(len(datas))])
 

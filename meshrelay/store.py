@@ -288,14 +288,15 @@ class Store:
         return found
 
     def statements(self, authors: Collection[bytes]) -> tuple[bytes, ...]:
-        """Return the envelopes of all that these keys say about keys (class 0)."""
+        """Return the envelopes of all that these keys say about keys (class 0), alone or together with others."""
         ids = list[bytes]()
         for batch in chunks(authors):
             with self._reading() as db:
                 rows = db.execute(
                     "SELECT i.id FROM authors a JOIN items i INDEXED BY items_author ON i.author = a.n"
-                    f" WHERE a.key IN ({marks(batch)}) AND i.stream IS NULL AND i.key < x'01'",
-                    batch,
+                    f" WHERE a.key IN ({marks(batch)}) AND i.stream IS NULL AND i.key < x'01'"
+                    f" UNION SELECT i.id FROM signers s JOIN items i ON i.n = s.item WHERE s.key IN ({marks(batch)})",
+                    (*batch, *batch),
                 )
                 ids += [row[0] for row in rows]
         return tuple(self.get_many(ids).values())

@@ -17,6 +17,7 @@ from meshrelay import database, fulltext
 from meshrelay.core.bulletin import ACTS_FOR, MAX_LIVE, MsgType
 from meshrelay.core.envelope import Header, SignedItem
 from meshrelay.core.quota import Link, Share
+from meshrelay.core.statements import signers_of
 from meshrelay.rows import AT, ID_SIZE, INSERT, SELECT, chunks, held_of, is_whole, marks, row_of
 
 REMEMBERED = 100_000
@@ -97,6 +98,10 @@ def put(
     db.executemany(
         "INSERT OR IGNORE INTO targets (token, item, author) VALUES (?, ?, ?)",
         [(token, n, authors[item.author]) for n, item in numbered for token in item.header.targets],
+    )
+    db.executemany(
+        "INSERT INTO signers (key, item) VALUES (?, ?)",
+        [(one.key, n) for n, item in numbered for one in signers_of(item.body) if one.key != item.author],
     )
     mark_ended(db, [n for n, _ in numbered])
     acts = [item.header for _, item in numbered if item.header.msg_type is not None]
@@ -243,6 +248,7 @@ def remove(db: sqlite3.Connection, ids: Sequence[bytes], *, wanted: bool = False
         "DELETE FROM targets WHERE token = ? AND item = ?",
         [(token, n) for n, tokens in named.items() for token in tokens],
     )
+    db.execute(f"DELETE FROM signers WHERE item IN ({marks(numbers)})", numbers)
     db.execute(f"DELETE FROM ended WHERE n IN ({marks(numbers)})", numbers)
     mark_ended(db, _acted_on(db, ((row[3], row[5], named[row[0]]) for row in rows if row[6] is not None)))
     authors = [(author,) for author in {row[3] for row in rows}]
@@ -294,7 +300,7 @@ def clear_away(db: sqlite3.Connection, numbers: Sequence[int]) -> bool:
     db.execute("REINDEX items")
     lost = [*hollow, *(n for n in numbers if n not in held)]
     fulltext.unindex(db, lost)
-    for table, number in (("items", "n"), ("envelopes", "n"), ("ended", "n"), ("targets", "item")):
+    for table, number in (("items", "n"), ("envelopes", "n"), ("ended", "n"), ("targets", "item"), ("signers", "item")):
         db.execute(f"DELETE FROM {table} WHERE {number} IN ({marks(lost)})", lost)
     # Nobody can be told which key is gone: every cursor ends, and all reload.
     db.execute("UPDATE state SET epoch = randomblob(8), sequence = sequence + 1")

@@ -23,7 +23,7 @@ from meshrelay.core.clock import Clock
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.keys import SigningKey
 from meshrelay.core.statements import Attestation, Branch, Fault, Revocation, Says, Scope
-from meshrelay.core.trust import Standing, Verdict
+from meshrelay.core.trust import Author, Standing, Verdict
 from meshrelay.relay import LIVE, Query, Relay
 from tests.faults import judging
 from tests.organising import DAY, Org, key
@@ -34,6 +34,8 @@ FIELD, COLLEAGUE, NEIGHBOUR, THIEF, PORTER, WATCH = (
     key(name) for name in ("field", "colleague", "neighbour", "thief", "porter", "watch")
 )
 NOW = NOON + 3600
+LOW = next(one for number in range(1000) if (one := key(f"low {number}")).public < min(k.public for k in Org().keys))
+"""A key below all of the organisation's: what it signs with them is its own, by the header."""
 
 
 def says(
@@ -102,6 +104,7 @@ def world() -> list[SignedItem]:
         org.delegates(WATCH.public),
         says(WATCH, 1, later.id, org=org.id, msg_type=MsgType.CANCEL),
         attests(NEIGHBOUR, 7, first[0].id, Says.CONFIRM),
+        org.delegates(THIEF.public, by=[*org.keys[:2], LOW]),
         *elsewhere.roots,
         elsewhere.revokes(NEIGHBOUR.public),
         attests(NEIGHBOUR, 8, first[1].id, Says.CONFIRM, org=elsewhere.id),
@@ -209,6 +212,32 @@ def test_a_colleagues_cancel_of_an_authors_own_update_counts_whatever_else_is_on
     assert relay.bulletin(alert.id, Clock(NOW)).verdict.standing is Standing.CANCELLED
     found = walked(relay, Query(standings=frozenset()))
     assert found[alert.id].standing is found[update.id].standing is Standing.CANCELLED
+    relay.close()
+
+
+@pytest.mark.parametrize("anchored", [True, False])
+def test_what_an_organisation_says_counts_whoever_signed_it_too(tmp_path: Path, anchored: bool) -> None:
+    org = Org()
+    bulletin, other = says(FIELD, 1, org=org.id), says(PORTER, 1, org=org.id)
+    scene = {**SCENE, "anchors": {org.id.hex(): "The clinic"} if anchored else {}}
+    with_low = [*org.keys[:2], LOW]
+    held = [*org.roots, org.delegates(FIELD.public), org.delegates(PORTER.public, by=with_low), bulletin, other]
+    relay = lone_relay(tmp_path, {org.id: "The clinic"} if anchored else {}, held)
+    tells_what_follows(relay, held, scene)
+    held.append(org.revokes(FIELD.public, by=with_low))
+    assert held[-1].author == LOW.public
+    relay.receive(held[-1].data, now=NOW)
+    assert relay.bulletin(bulletin.id, Clock(NOW)).verdict.author is Author.REVOKED
+    tells_what_follows(relay, held, scene)
+    keys = [*org.keys[:2], key("new")]
+    held.append(org.successor(keys, by=with_low))
+    assert held[-1].author == LOW.public
+    relay.receive(held[-1].data, now=NOW)
+    org.roots, org.keys = [*org.roots, held[-1]], keys
+    held.append(org.revokes(PORTER.public))
+    relay.receive(held[-1].data, now=NOW)
+    assert relay.bulletin(other.id, Clock(NOW)).verdict.author is Author.REVOKED
+    tells_what_follows(relay, held, scene)
     relay.close()
 
 

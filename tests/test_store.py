@@ -26,6 +26,7 @@ from meshrelay.core.envelope import KEY_SIZE, SignedItem
 from meshrelay.errors import StoreFull, StoreUnusable
 from meshrelay.store import BYTES_AT_ONCE, Store
 from meshrelay.tables import REMEMBERED
+from tests.organising import Org
 from tests.store.making import NOON, Author, unsigned_items
 
 
@@ -73,6 +74,28 @@ def test_a_file_whose_tables_mean_something_else_is_left_alone(path: Path) -> No
     path.write_bytes(path.read_bytes().replace(b"items (n INTEGER PRIMARY", b"items (n INTEGES PRIMARY"))
     with pytest.raises(StoreUnusable, match="damaged"):
         Store.open(path)
+
+
+def test_a_file_of_an_earlier_version_tells_who_signed_together(path: Path) -> None:
+    org = Org()
+    with closing(Store.open(path)) as store:
+        store.put_many([*org.roots, org.delegates(Author(1).public), Author(1).says()], received=NOON)
+        found = {one.public: set(store.statements([one.public])) for one in org.keys}
+    assert all(found.values())
+    _sql(path, "DROP TABLE signers")
+    _sql(path, "DELETE FROM _sqlite_migrations WHERE name = '_signers'")
+    with closing(Store.open(path)) as store:
+        assert {one.public: set(store.statements([one.public])) for one in org.keys} == found
+
+
+def test_who_signed_together_is_forgotten_with_the_statement(path: Path) -> None:
+    org = Org()
+    with closing(Store.open(path)) as store:
+        store.put_many(org.roots, received=NOON)
+        assert all(store.statements([one.public]) == (org.roots[0].data,) for one in org.keys)
+        store.remove([org.id])
+        assert store.statements([one.public for one in org.keys]) == ()
+    assert _sql(path, "SELECT * FROM signers") == []
 
 
 def test_a_file_that_is_no_database_is_left_alone(path: Path) -> None:

@@ -252,8 +252,8 @@ def together_signed(key: bytes, payload: bytes) -> bytes:
 def speaker(body: Body, keys: tuple[bytes, ...]) -> bytes:
     """Return the key that an item counts as being by.
 
-    Where several sign together: the lowest of the version before, else of the root, else of the recovery keys. Each of
-    them signed, and whoever knows the organisation so far knows that key.
+    Where several sign together: the lowest of those that sign as the version before, else as root, else as recovery.
+    Each of them signed, but whether it is a key of the organisation the statement alone does not tell.
     """
     signers = signers_of(body)
     for role in (Role.PREDECESSOR, Role.ROOT, Role.RECOVERY):

@@ -22,7 +22,7 @@ from meshrelay.core.bulletin import ACTS_FOR, Bulletin, MsgType
 from meshrelay.core.clock import AGREEMENT, Clock
 from meshrelay.core.envelope import Header, ItemClass, SignedItem
 from meshrelay.core.organisation import MOST_BRANCHES, Membership, Organisation, agreed
-from meshrelay.core.statements import Attestation, Branch, Fault, Revocation, Says, Successor
+from meshrelay.core.statements import Attestation, Branch, Fault, Revocation, Says, Successor, signers_of
 
 _NO_IDS: Final[frozenset[bytes]] = frozenset()
 
@@ -257,6 +257,10 @@ class TrustView:
         if header.item_class == ItemClass.KEYS:
             return header.author in self.speakers or header.id in self.anchors
         return header.author in self.known
+
+    def concerns(self, item: SignedItem) -> bool:
+        """Tell whether a statement matters here, by its author or by any other key that signed it."""
+        return self.matters(item.header) or any(one.key in self.speakers for one in signers_of(item.body))
 
     def lasts(self, header: Header) -> bool:
         """Tell whether a statement has an effect here, so that it never makes room for anything."""
