@@ -615,7 +615,8 @@ class Relay:
                 at_once = min(query.limit - len(shown), _JUDGED_AT_ONCE)
                 some, rows = rows[:at_once], rows[at_once:]
                 widened, acts = self._acting_on(some)
-                shown += [one for one in self._judge(some, acts, widened, clock) if _fits(one, query)]
+                judged = self._judge(some, acts, widened, clock)
+                shown += self._with_acts([(row, one) for row, one in judged if _fits(one, query)])
                 read += len(acts.all)
                 if len(shown) == query.limit or read >= MOST_ACTS:
                     return Listing(tuple(shown), cursors[some[-1].held.header.id] if rows else page.next)
@@ -792,7 +793,7 @@ class Relay:
     def _shown(self, rows: Sequence[tuple[Held, bytes]], clock: Clock) -> tuple[Shown, ...]:
         opened = _opened(rows)
         trust, acts = self._acting_on(opened)
-        return self._judge(opened, acts, trust, clock)
+        return self._with_acts(self._judge(opened, acts, trust, clock))
 
     def _acting_on(self, rows: Sequence[belief.Row]) -> tuple[TrustView, Acts]:
         """Return what acts on these bulletins, and the view with all who have a say in it."""
@@ -811,30 +812,37 @@ class Relay:
             asked = [act for act in new if act.org in trust.organisations and act.org not in passed]
         return trust, Acts.of(found.values())
 
-    def _judge(self, opened: Sequence[belief.Row], acts: Acts, trust: TrustView, clock: Clock) -> tuple[Shown, ...]:
+    def _judge(
+        self, opened: Sequence[belief.Row], acts: Acts, trust: TrustView, clock: Clock
+    ) -> list[tuple[belief.Row, Verdict]]:
         attested = belief.attestations(self.store, trust, [row.held.header.id for row in opened])
         words = [item.header for items in attested.values() for item in items]
         trust = belief.widened(trust, self.store, words, followed=self.local.followed())
         around = belief.surroundings(self.store, trust, opened, acts, attested)
-        verdicts = [verdict(row.held.header, acts, trust, clock, around[row.held.header.id]) for row in opened]
-        ended_by = {act.id for one in verdicts for act in one.by} - self.hidden.keys()
-        enders = {item: reopen(data) for item, data in self.store.get_many(ended_by).items()}
-        says = self._own(
-            {row.held.header.id: (row.held.header.author, row.bulletin) for row in opened}
-            | {id_: (item.author, item.body) for id_, item in enders.items() if isinstance(item.body, Bulletin)}
-        )
-        shown = []
-        for row, one in zip(opened, verdicts, strict=True):
+        judged = []
+        for row in opened:
+            one = verdict(row.held.header, acts, trust, clock, around[row.held.header.id])
             effective = row.bulletin.effective
             if one.standing is Standing.LIVE and effective is not None and effective > clock.now:
                 one = dataclasses.replace(one, standing=Standing.ANNOUNCED)
+            judged.append((row, one))
+        return judged
+
+    def _with_acts(self, judged: Sequence[tuple[belief.Row, Verdict]]) -> tuple[Shown, ...]:
+        """Return bulletins as people see them, with what ended them, each act read once."""
+        ended_by = {act.id for _, one in judged for act in one.by} - self.hidden.keys()
+        enders = {item: reopen(data) for item, data in self.store.get_many(ended_by).items()}
+        says = self._own(
+            {row.held.header.id: (row.held.header.author, row.bulletin) for row, _ in judged}
+            | {item: (ender.author, ender.body) for item, ender in enders.items() if isinstance(ender.body, Bulletin)}
+        )
+        shown = []
+        for row, one in judged:
+            held, header = row.held, row.held.header
             by = tuple(enders[act.id] for act in one.by if act.id in enders)
-            header, end = row.held.header, says.get(by[0].id) if by else None
-            shown.append(
-                Shown(
-                    header, row.bulletin, one, row.held.received, says[header.id], by, end, self.hidden.get(header.id)
-                )
-            )
+            end = says.get(by[0].id) if by else None
+            hidden = self.hidden.get(header.id)
+            shown.append(Shown(header, row.bulletin, one, held.received, says[header.id], by, end, hidden))
         return tuple(shown)
 
 
@@ -935,11 +943,11 @@ def _opened(rows: Iterable[tuple[Held, bytes | None]]) -> list[belief.Row]:
     ]
 
 
-def _fits(one: Shown, query: Query) -> bool:
-    """Tell whether the verdict is one that a list asks for."""
-    if query.standings and one.verdict.standing not in query.standings:
+def _fits(one: Verdict, query: Query) -> bool:
+    """Tell whether a verdict is one that a list asks for."""
+    if query.standings and one.standing not in query.standings:
         return False
-    return query.lane is Lane.ALL or one.verdict.known == (query.lane is Lane.KNOWN)
+    return query.lane is Lane.ALL or one.known == (query.lane is Lane.KNOWN)
 
 
 def _tells(bulletin: Bulletin, query: Query) -> bool:
