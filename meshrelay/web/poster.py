@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from math import ceil
 from typing import Final
+from unicodedata import combining, east_asian_width
 
 import jinja2
 from aiohttp import web
@@ -25,7 +27,14 @@ from meshrelay.words.languages import primary
 from meshrelay.words.times import local
 
 MOST_LANGUAGES: Final = 4
-TABS: Final = 9
+_LONG: Final = 140
+"""From how many columns on the names and numbers of a poster make all its letters smaller (poster.css)."""
+_MOST_TABS, _LEAST_TABS = 9, 2
+_TABS_WIDTH, _TAB_LINE, _TAB_MARGIN = 182.0, 4.2, 2.4
+"""Millimetres: how wide all strips are together, a line on one of them, and what else one takes (poster.css)."""
+_TAB_COLUMNS: Final = 18
+_NARROW: Final = frozenset(".,:;/-'!|()[]ijltfI ")
+_BROAD: Final = frozenset("mwMW@%+=жмфшщыюЖМФШЩЫЮ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +94,63 @@ def file(poster: Poster) -> str:
 def draw(poster: Poster, *, styles: Markup, back: str) -> str:
     """Return the poster as HTML; with `back`, a link that leads to the list and is not printed."""
     first = poster.voices[0]
+    network = poster.wifi or Wifi("")
     return _template().render(
         it=poster,
         w=first,
         styles=styles,
         back=back,
         direction=direction,
-        tabs=range(TABS),
+        tab_address=_split(poster.address),
+        tabs=_tabs(poster),
+        long=_columns(f"{poster.relay}{poster.address}{network.name}{network.password}") > _LONG,
         made=local(first.now, first.tz).date().isoformat(),
         address_code=code(poster.address, first["code-address"]),
         wifi_code=code(wifi_text(poster.wifi.name, poster.wifi.password), first["code-wifi"]) if poster.wifi else "",
     )
+
+
+def _tabs(poster: Poster) -> int:
+    """Return how many strips the sheet has room for when each shows its text whole."""
+    texts = [*_split(poster.address), f"Wi-Fi {poster.wifi.name}" if poster.wifi else ""]
+    lines = sum(_lines(text) for text in texts)
+    return max(_LEAST_TABS, min(_MOST_TABS, int(_TABS_WIDTH / (lines * _TAB_LINE + _TAB_MARGIN))))
+
+
+def _split(address: str) -> tuple[str, str]:
+    """Return the two parts of a URL between which a strip breaks it first; numbers stay whole where they can."""
+    scheme, slashes, rest = address.rpartition("//")
+    return scheme + slashes, rest.removesuffix("/")
+
+
+def _lines(text: str) -> int:
+    """Return how many lines of a strip a text takes at most, broken between words, and in words longer than a line."""
+    lines, room = 0, 0.0
+    for word in text.split():
+        wide = _columns(word)
+        if wide < room:
+            room -= wide + 1
+        else:
+            more = ceil(wide / _TAB_COLUMNS)
+            lines, room = lines + more, more * _TAB_COLUMNS - wide
+    return lines
+
+
+def _columns(text: str) -> float:
+    """Return about how wide a bold text is, in digits; no font is at hand, so rather too much than too little."""
+    return sum(_column(letter) for letter in text)
+
+
+def _column(letter: str) -> float:
+    if letter in _NARROW:
+        return 0.6
+    if letter in _BROAD:
+        return 1.7
+    if combining(letter):
+        return 0.0
+    if east_asian_width(letter) in "WF" or "\u0900" <= letter < "\u2000" or letter >= "\u3000":
+        return 2.0
+    return 1.3 if letter.isupper() else 1.0
 
 
 @cache

@@ -73,4 +73,23 @@ def test_its_one_file_loads_nothing_and_shows_hostile_names_as_text() -> None:
     assert html.count("</style>") == 1
     assert re.findall(r'(?:src|href)="', html) == []
     assert "url(" not in html
-    assert "http" not in html.replace("http://10.0.0.1:8080/", "").replace("http://www.w3.org/2000/svg", "")
+    ours = ("http://10.0.0.1:8080", "http://<wbr>10.0.0.1:8080", "http://www.w3.org/2000/svg")
+    for known in ours:
+        html = html.replace(known, "")
+    assert "http" not in html
+
+
+@pytest.mark.parametrize(
+    ("address", "wifi", "strips"),
+    [
+        ("http://192.168.1.23:8080/", "School 12", 9),
+        ("http://192.168.1.23:8080/", "", 9),
+        ("http://[2001:db8:1234:5678:9abc:def0:1234:5678]:8080/", "Community Centre Guest Network 5", 5),
+        (f"http://{'relay-' * 40}.example:8080/", "W" * 32, 2),
+    ],
+)
+def test_there_are_as_many_strips_as_have_room_for_their_text(address: str, wifi: str, strips: int) -> None:
+    html = file(Poster("School 12", address, "", voices_in(("kk",), LIKE), Wifi(wifi) if wifi else None))
+    tail = html.partition("<footer")[2]
+    assert tail.count("<p>") == strips
+    assert tail.count(address.removeprefix("http://").removesuffix("/")) == strips
