@@ -15,7 +15,7 @@ from meshrelay import folder
 from meshrelay import settings as settings_module
 from meshrelay.cli.frame import Group, json_option, note, print_json
 from meshrelay.cli.session import Session, pass_session
-from meshrelay.core.bulletin import is_language
+from meshrelay.cli.values import read_languages
 from meshrelay.errors import NotFound, WrongUsage
 from meshrelay.peers.addressbook import PeerAddress
 from meshrelay.settings import ENVIRONMENT_PREFIX, KEYS
@@ -100,9 +100,7 @@ def _sound(key: str, value: Any) -> Any:
         for uri in value:
             PeerAddress.parse(uri)
     elif key == "languages":
-        for tag in value:
-            if not is_language(tag):
-                raise WrongUsage(f"{tag!r} is not a language", hint="write them as kk,ru,en")
+        return read_languages(value)
     return value
 
 

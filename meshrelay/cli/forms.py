@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from meshrelay.cli.values import read_circle, read_moment, read_pair, read_polygon
+from meshrelay.cli.values import read_circle, read_language, read_moment, read_pair, read_polygon
 from meshrelay.core.bulletin import (
     DEFAULT_EVENT,
     Area,
@@ -30,7 +30,6 @@ from meshrelay.core.bulletin import (
     Status,
     Text,
     Urgency,
-    is_language,
 )
 from meshrelay.core.trust import Standing
 from meshrelay.errors import InvalidDocument, Refusal, WrongUsage
@@ -228,8 +227,12 @@ def fill(base: Bulletin, form: Form, *, language: str, now: int, tz: tzinfo, ane
     """
     words = form.words(language)
     for tag in words:
-        if not is_language(tag):
-            raise WrongUsage(f"{tag!r} is not a language", hint="write it as kk, ru or en")
+        try:
+            code = read_language(tag)
+            if code != tag:
+                raise ValueError(f"{tag!r} is not a language; did you mean {code}?")
+        except ValueError as error:
+            raise WrongUsage(str(error), hint="write it as kk, ru or en, in the form or with --lang") from error
     texts = {text.language: text for text in base.texts}
     for tag, said in words.items():
         texts[tag] = _text(tag, said, texts.get(tag), base.texts)

@@ -19,6 +19,7 @@ from meshrelay.settings import READER_PORT, split_address
 from meshrelay.web import poster as drawing
 from meshrelay.web.poster import MOST_LANGUAGES, Poster, Wifi
 from meshrelay.web.security import is_loopback, url_of
+from meshrelay.words import page_languages
 
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _SHORTEST, _LONGEST = 8, 63
@@ -58,6 +59,9 @@ def poster(
         raise WrongUsage(f"a page has room for {MOST_LANGUAGES} languages", hint="make a second poster for the others")
     if len(wifi.encode()) > 32:
         raise WrongUsage("the name of a Wi-Fi has at most 32 bytes", hint="write it as the phone shows it")
+    for tag in languages:
+        if not drawing.speaks(tag):
+            raise WrongUsage(f"there is no poster in {tag}", hint=f"there is one in {', '.join(page_languages())}")
     network = Wifi(wifi, _password(wifi_password_file)) if wifi else None
     url = _url(session, address)
     settings, like = session.settings(), session.words()
@@ -74,6 +78,8 @@ def poster(
         print_json({"file": str(path), "address": url, "wifi": wifi or None, "languages": [v.language for v in voices]})
         return
     click.echo(f"{path}: {url}")
+    if not languages and (silent := [tag for tag in settings.languages if not drawing.speaks(tag)]):
+        note(f"There is no poster in {', '.join(silent)}; this one is in {', '.join(v.language for v in voices)}.")
     if not wifi:
         note("It leaves a line for the name of the Wi-Fi; --wifi NAME prints it, with a code to scan.")
     if not key:

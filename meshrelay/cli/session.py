@@ -18,7 +18,6 @@ import click
 
 from meshrelay import backup, folder
 from meshrelay import settings as settings_module
-from meshrelay.core.bulletin import is_language
 from meshrelay.core.clock import Clock
 from meshrelay.errors import Refusal
 from meshrelay.keyring import Keyring, OwnKey, nobody
@@ -28,7 +27,7 @@ from meshrelay.relay import Relay
 from meshrelay.sealing import check_new, read_passphrase
 from meshrelay.settings import Settings
 from meshrelay.store import Store
-from meshrelay.words import Words, negotiate
+from meshrelay.words import Words, languages, negotiate
 
 FIRST_KEY = "me"
 UNNAMED = "This relay"
@@ -131,7 +130,7 @@ def locale_language() -> str:
     for variable in ("LC_ALL", "LC_MESSAGES", "LANG"):
         if value := os.environ.get(variable):
             tag = value.partition(".")[0].partition("@")[0].partition("_")[0]
-            return tag if tag not in ("C", "POSIX") and is_language(tag) else ""
+            return tag if tag not in ("C", "POSIX") and languages.is_known(tag) else ""
     return ""
 
 

@@ -12,7 +12,7 @@ from meshrelay import settings as settings_module
 from meshrelay.cli.frame import Command, complain, note
 from meshrelay.cli.publish import say_new_key
 from meshrelay.cli.session import FIRST_KEY, Session, locale_language, pass_session
-from meshrelay.core.bulletin import is_language
+from meshrelay.cli.values import read_languages
 from meshrelay.errors import Refusal, WrongUsage
 from meshrelay.settings import Settings
 from meshrelay.words import PAGE_LANGUAGES, own_name
@@ -125,11 +125,7 @@ def _languages(flag: str | None, before: Settings, asks: _Questions) -> tuple[st
 
 
 def _read_languages(answer: str) -> tuple[str, ...]:
-    tags = tuple(part.strip() for part in answer.replace(" ", ",").split(",") if part.strip())
-    for tag in tags:
-        if not is_language(tag):
-            raise WrongUsage(f"{tag!r} is not a language", hint="write them as kk,ru,en")
-    return tags
+    return read_languages(part for part in answer.replace(" ", ",").split(",") if part)
 
 
 def _zone(flag: str | None, before: Settings, asks: _Questions) -> str:

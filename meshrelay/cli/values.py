@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -11,8 +12,10 @@ from typing import Any
 import click
 
 from meshrelay.cli.session import Session
-from meshrelay.core.bulletin import Circle, Point, is_language
+from meshrelay.core.bulletin import Circle, Point
+from meshrelay.errors import WrongUsage
 from meshrelay.settings import time_zone
+from meshrelay.words import languages
 
 _SPAN = re.compile(r"(\d{1,6}) ?(m|min|h|d|w)", re.IGNORECASE)
 _SECONDS = {"m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -37,6 +40,24 @@ def read_moment(text: str, *, now: int, tz: tzinfo, ahead: bool) -> int:
         return int((moment if moment.tzinfo else moment.replace(tzinfo=tz)).timestamp())
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{text!r} is not a time") from error
+
+
+def read_language(text: str) -> str:
+    """Return the BCP 47 tag of a language; raises ValueError that says which one may be meant."""
+    tag = text.strip().replace("_", "-")
+    if languages.is_known(tag):
+        return tag
+    if likely := languages.meant(text):
+        raise ValueError(f"{text!r} is not a language; did you mean {' or '.join(likely)}?")
+    raise ValueError(f"{text!r} is not a language; write its code, such as kk, ru, en, zh-Hant")
+
+
+def read_languages(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the tags of a setting's languages; raises WrongUsage."""
+    try:
+        return tuple(map(read_language, texts))
+    except ValueError as error:
+        raise WrongUsage(str(error), hint="write them as kk,ru,en") from error
 
 
 class Moment(click.ParamType[int]):
@@ -81,10 +102,10 @@ class Language(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the tag."""
-        tag = str(value).replace("_", "-")
-        if not is_language(tag):
-            self.fail(f"{value!r} is not a language; write kk, ru, en, zh-Hant", param, ctx)
-        return tag
+        try:
+            return read_language(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Word(click.Choice[str]):

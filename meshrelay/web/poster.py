@@ -77,6 +77,11 @@ def voices_in(languages: Sequence[str], like: Words) -> tuple[Words, ...]:
     )
 
 
+def speaks(language: str) -> bool:
+    """Tell whether there are words for a poster in a language."""
+    return primary(language) in map(primary, page_languages())
+
+
 def key_digits(relay: Relay, name: str = "") -> str:
     """Return the digits of the key that this relay signs with by default; nothing where there is none or no saying."""
     names = {called: key for key, called in relay.trust.own.items() if key not in relay.trust.revoked}

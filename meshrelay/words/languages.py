@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 from babel import Locale, UnknownLocaleError
+from babel.core import get_global
+from babel.languages import get_official_languages
 
 from meshrelay.core.bulletin import is_language
 
@@ -56,6 +58,8 @@ _OWN_NAMES: Final = {
     "es": "Español",
     "prs": "دری",
 }
+_COUNTRIES: Final = {"kz": ("kk", "ru")}
+"""What people of a country mean who write its code for a language, where CLDR says it in another order."""
 _RIGHT_TO_LEFT: Final = frozenset(
     "ar arc ckb dv fa glk he ks lrc mzn nqo pnb prs ps sd syr ug ur yi".split()  # noqa: SIM905
 )
@@ -84,6 +88,54 @@ def own_name(tag: str) -> str:
     locale = _locale(tag)
     name = None if locale is None else locale.get_display_name(locale)
     return name[:1].upper() + name[1:] if name else tag
+
+
+def is_known(tag: str) -> bool:
+    """Tell whether a tag begins with a language as BCP 47 writes it: two letters where ISO 639-1 has them, else three.
+
+    Of three letters nobody here knows the 8,000 of ISO 639-3, so only those are refused that have two. It is asked of
+    what people write here, and never of what comes from outside.
+    """
+    code = primary(tag)
+    if not is_language(tag) or code in NEAR:
+        return is_language(tag)
+    return code in _names() if len(code) == 2 else len(code) == 3 and _shorter(code) is None
+
+
+def meant(word: str) -> tuple[str, ...]:
+    """Return the tags that whoever wrote `word` for a language may have meant, likeliest first."""
+    word = word.strip()
+    if found := _called().get(word.casefold()):
+        return (found,)
+    code, rest = primary(word), word.replace("_", "-").partition("-")[2]
+    if short := _shorter(code):
+        return (f"{short}-{rest}" if rest and is_language(f"{short}-{rest}") else short,)
+    if len(code) == 2:
+        official = get_official_languages(code.upper(), de_facto=True)
+        return tuple(dict.fromkeys(_COUNTRIES.get(code, ()) or (primary(tag) for tag in official)))
+    return ()
+
+
+def _shorter(code: str) -> str | None:
+    """Return the code of two letters that stands for this one, if there is one: ru for rus, he for iw."""
+    other: str | None = get_global("language_aliases").get(code)
+    return other if other is not None and len(other) == 2 else None
+
+
+@cache
+def _names() -> dict[str, str]:
+    """Return the English names of languages, by code."""
+    return {**Locale("en").languages, "bh": "Bihari", "sh": "Serbo-Croatian"}
+
+
+@cache
+def _called() -> dict[str, str]:
+    """Return the tags of languages by what people call them: all in English, those of pages in each of those."""
+    called = {name.casefold(): tag.replace("_", "-") for tag, name in _names().items()}
+    for tag in PAGE_LANGUAGES:
+        called |= {Locale(other).languages[tag].casefold(): tag for other in PAGE_LANGUAGES}
+        called[own_name(tag).casefold()] = tag
+    return called
 
 
 @lru_cache(maxsize=512)

@@ -38,6 +38,12 @@ def test_it_says_what_is_missing_on_it(terminal: Terminal, tmp_path: Path) -> No
     assert "no key on it" not in terminal.call("poster", str(tmp_path / "p.html"), *ADDRESS).stderr
 
 
+def test_it_says_in_which_language_of_the_place_there_is_none(terminal: Terminal, tmp_path: Path) -> None:
+    terminal.do("setup", "--yes", "--languages", "de,kk", "--no-key")
+    said = terminal.call("poster", str(tmp_path / "p.html"), *ADDRESS).stderr
+    assert "There is no poster in de; this one is in kk, en." in said
+
+
 @pytest.mark.parametrize(
     ("words", "said", "code"),
     [
@@ -47,6 +53,7 @@ def test_it_says_what_is_missing_on_it(terminal: Terminal, tmp_path: Path) -> No
         (("--address", ":80"), "no address", 2),
         ((*ADDRESS, "--wifi-password-file", "x"), "needs the name", 2),
         ((*ADDRESS, "--wifi", "x" * 33), "at most 32 bytes", 2),
+        ((*ADDRESS, "--lang", "kk", "--lang", "de"), "no poster in de", 2),
         ((*ADDRESS, *("--lang", "kk") * 5), "room for 4 languages", 2),
         ((*ADDRESS, "--wifi", "x", "--wifi-password-file", "{short}"), "8 to 63 characters", 1),
     ],

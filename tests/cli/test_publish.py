@@ -186,6 +186,36 @@ def test_a_wrong_form_is_refused_and_says_where(terminal: Terminal, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["publish", "--headline", "x", "--lang", "kz"], "did you mean kk or ru?"),
+        (["publish", "--headline", "x", "--lang", "russian"], "did you mean ru?"),
+        (["publish", "--headline", "x", "--lang", "Abay"], "'Abay' is not a language"),
+        (["publish", "--headline", "x", "--translation", "rus={ru}"], "did you mean ru?"),
+        (["publish", "{form}"], "did you mean kk or ru?"),
+        (["setup", "--yes", "--languages", "kz,ru"], "did you mean kk or ru?"),
+        (["config", "set", "languages", "kk,rus"], "did you mean ru?"),
+        (["list", "--lang", "kz"], "did you mean kk or ru?"),
+        (["poster", "{new}", "--address", "10.0.0.1", "--lang", "kz"], "did you mean kk or ru?"),
+    ],
+)
+def test_a_word_that_is_no_language_is_refused_and_the_right_one_named(
+    terminal: Terminal, tmp_path: Path, words: list[str], said: str
+) -> None:
+    names = {name: str(tmp_path / name) for name in ("ru", "form", "new")}
+    Path(names["ru"]).write_text('{"headline": "y"}', encoding="utf-8")
+    Path(names["form"]).write_text('{"headline": "x", "lang": "kz"}', encoding="utf-8")
+    assert said in terminal.refuse(*(word.format_map(names) for word in words), code=2)
+    assert terminal.read("list", "--all")["bulletins"] == []
+    assert not (terminal.data / "settings.toml").exists()
+
+
+def test_a_rare_language_is_as_good_as_any(terminal: Terminal) -> None:
+    for language in ("kaa", "ckb", "zza", "sah", "kk-Arab", "zh_Hant"):
+        assert terminal.read("publish", "--headline", "x", "--lang", language)["language"] == language.replace("_", "-")
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ["--description", "no headline"],

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshrelay.words.languages import PAGE_LANGUAGES, accepted, direction, negotiate, own_name, pick
+from meshrelay.words.languages import (
+    NEAR,
+    PAGE_LANGUAGES,
+    accepted,
+    direction,
+    is_known,
+    meant,
+    negotiate,
+    own_name,
+    pick,
+)
 
 
 @pytest.mark.parametrize(
@@ -72,3 +82,55 @@ def test_a_language_is_called_what_its_speakers_call_it() -> None:
     assert own_name("de") == "Deutsch"
     assert own_name("kk") == "Қазақша"
     assert own_name("qaa-x-camp") == "qaa-x-camp"
+
+
+ISO_639_1 = """
+aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en eo
+es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv ka kg
+ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn
+no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw ta
+te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu
+""".split()  # noqa: SIM905
+
+
+def test_every_language_with_a_code_may_be_written_in() -> None:
+    rare = ["kaa", "ckb", "zza", "sah", "crh", "prs", "shn", "rki", "wbl", "sgh", "und"]
+    tagged = ["kk-KZ", "KK", "kk-Arab-CN", "zh-Hant", "es-419"]
+    assert [tag for tag in (*ISO_639_1, *rare, *tagged, *NEAR, *PAGE_LANGUAGES) if not is_known(tag)] == []
+
+
+@pytest.mark.parametrize(
+    ("word", "likely"),
+    [
+        ("kz", ("kk", "ru")),
+        ("KZ", ("kk", "ru")),
+        ("ua", ("uk", "ru")),
+        ("mm", ("my",)),
+        ("cz", ("cs",)),
+        ("rus", ("ru",)),
+        ("kaz", ("kk",)),
+        ("per", ("fa",)),
+        ("fre", ("fr",)),
+        ("eng-GB", ("en-GB",)),
+        ("iw", ("he",)),
+        ("russian", ("ru",)),
+        ("Kazakh", ("kk",)),
+        ("қазақша", ("kk",)),
+        ("Қазақ тілі", ("kk",)),
+        ("казахский", ("kk",)),
+        ("فارسی", ("fa",)),
+        ("German", ("de",)),
+        ("Abay", ()),
+        ("xx", ()),
+        ("", ()),
+        ("not a language", ()),
+    ],
+)
+def test_what_is_no_language_is_answered_by_the_one_that_was_meant(word: str, likely: tuple[str, ...]) -> None:
+    assert not is_known(word)
+    assert meant(word) == likely
+
+
+@given(st.text(max_size=40))
+def test_whatever_was_meant_is_a_language(word: str) -> None:
+    assert all(is_known(tag) for tag in meant(word))
