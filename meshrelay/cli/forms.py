@@ -220,10 +220,12 @@ def update(target: Bulletin, references: tuple[bytes, ...], *, now: int) -> Bull
     )
 
 
-def fill(base: Bulletin, form: Form, *, language: str, now: int, tz: tzinfo, anew: bool = False) -> Bulletin:
+def fill(
+    base: Bulletin, form: Form, *, language: str, now: int, tz: tzinfo, place: str = "", anew: bool = False
+) -> Bulletin:
     """Return `base` with what `form` says; `anew` drops every text of the base that the form does not say again.
 
-    Raises Refusal.
+    `place` names an area of which nothing else says where it is. Raises Refusal.
     """
     words = form.words(language)
     for tag in words:
@@ -242,7 +244,7 @@ def fill(base: Bulletin, form: Form, *, language: str, now: int, tz: tzinfo, ane
         return dataclasses.replace(
             base,
             texts=tuple(texts.values()),
-            areas=_areas(base.areas, form, words, language),
+            areas=_areas(base.areas, form, words, language, place),
             categories=_listed(form.category) or base.categories,
             responses=_listed(form.response) or base.responses,
             urgency=form.urgency or base.urgency,
@@ -296,7 +298,9 @@ def _status(form: Form) -> Status | None:
     return form.cap_status
 
 
-def _areas(base: tuple[Area, ...], form: Form, words: Mapping[str, FormText], language: str) -> tuple[Area, ...]:
+def _areas(
+    base: tuple[Area, ...], form: Form, words: Mapping[str, FormText], language: str, place: str
+) -> tuple[Area, ...]:
     areas = tuple(_area(area, language) for area in form.areas) or base
     shapes = (
         tuple(map(read_polygon, _listed(form.polygon))),
@@ -307,7 +311,7 @@ def _areas(base: tuple[Area, ...], form: Form, words: Mapping[str, FormText], la
     if not names and not any(shapes):
         return areas
     if not names:
-        names = dict(areas[0].names) if areas else {}
+        names = dict(areas[0].names) if areas else {language: place} if place else {}
     if not names:
         raise ValueError("a polygon, circle or geocode needs --area, the place in words, for those who see no map")
     return (Area(tuple(names.items()), *shapes),)

@@ -195,7 +195,7 @@ def say(session: Session, relay: Relay, source: tuple[str, bytes] | None, flags:
     language, anew = own_language, target is not None
     for layer in layers:
         language = layer.lang or layer.language or (in_order(base)[0].language if base.texts else own_language)
-        base = forms.fill(base, layer, language=language, now=now, tz=tz, anew=anew)
+        base = forms.fill(base, layer, language=language, now=now, tz=tz, place=settings.place, anew=anew)
         anew = anew and not layer.words(language)
     draft = with_order(forms.placed(base, settings.place, language=language), language)
     if way.origin is not None:

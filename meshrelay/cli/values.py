@@ -21,6 +21,8 @@ _SPAN = re.compile(r"(\d{1,6}) ?(m|min|h|d|w)", re.IGNORECASE)
 _SECONDS = {"m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 _SIZE = re.compile(r"(\d{1,15}) ?([kmg]?)(?:i?b)?", re.IGNORECASE)
 _SIZES = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3}
+_FARTHEST = 20_040_000
+"""Metres to the other side of the Earth."""
 _CLOCK = re.compile(r"\d{1,2}:\d\d")
 
 
@@ -134,8 +136,14 @@ def read_circle(text: str) -> Circle:
     """Return ``LAT,LON,KM`` or, as CAP writes it, ``LAT,LON KM``. Raises ValueError."""
     parts = text.replace(",", " ").split()
     if len(parts) != 3:
-        raise ValueError(f"{text!r} is not LAT,LON,KM")
-    return Circle(_point(",".join(parts[:2])), int(_number(parts[2]) * 1000))
+        raise ValueError(f"the circle {text!r} is not LAT,LON,KM")
+    try:
+        centre, radius = _point(",".join(parts[:2])), int(_number(parts[2]) * 1000)
+    except ValueError as error:
+        raise ValueError(f"the circle {text!r}: {error}") from error
+    if not 0 <= radius <= _FARTHEST:
+        raise ValueError(f"the circle {text!r}: a radius has 0 to {_FARTHEST // 1000} kilometres")
+    return Circle(centre, radius)
 
 
 def read_pair(text: str) -> tuple[str, str]:

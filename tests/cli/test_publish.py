@@ -105,6 +105,29 @@ def test_the_place_of_the_relay_is_the_area_unless_another_is_named(terminal: Te
     assert terminal.read("publish", "--headline", "x", "--area", "Astana")["areas"][0]["description"] == "Astana"
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--circle", "43.24,76.93,2"), ("--polygon", "43.2,76.9 43.3,76.9 43.3,77"), ("--geocode", "SAME=006113")],
+)
+def test_the_place_of_the_relay_names_a_shape_too(terminal: Terminal, option: str, value: str) -> None:
+    assert "needs --area" in terminal.refuse("publish", "--headline", "x", option, value, code=2)
+    terminal.do("setup", "--yes", "--place", "Abay Street", "--languages", "kk", "--no-key")
+    (area,) = terminal.read("publish", "--headline", "x", option, value)["areas"]
+    assert area["descriptions"] == {"kk": "Abay Street"}
+    assert area["circles"] or area["polygons"] or area["geocodes"]
+    (area,) = terminal.read("publish", "--headline", "x", option, value, "--area", "Mill")["areas"]
+    assert area["descriptions"] == {"kk": "Mill"}
+
+
+@pytest.mark.parametrize("place", ["", "Abay Street"])
+@pytest.mark.parametrize("circle", ["143.24,76.93,2", "43.24,196.93,2", "43.24,76.93,-2", "43.24,76.93,90000", "43,76"])
+def test_what_is_wrong_with_a_circle_is_said_of_the_circle(terminal: Terminal, place: str, circle: str) -> None:
+    terminal.do("setup", "--yes", "--place", place, "--no-key")
+    said = terminal.refuse("publish", "--headline", "x", "--circle", circle, code=2)
+    assert circle in said
+    assert "--area" not in said
+
+
 def test_the_document_of_a_bulletin_is_a_form(terminal: Terminal) -> None:
     document = terminal.read(
         "publish", "--headline", "Water", "--area", "School", "--circle", "43,76,2", "--severity", "Severe"
