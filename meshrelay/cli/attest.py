@@ -11,7 +11,7 @@ from meshrelay.cli.frame import Command, json_option, note, passphrase_option, p
 from meshrelay.cli.publish import say_new_key
 from meshrelay.cli.session import Session, pass_session
 from meshrelay.cli.speaking import in_name_of
-from meshrelay.cli.values import Word
+from meshrelay.cli.values import Text, Word
 from meshrelay.core.envelope import Header
 from meshrelay.core.organisation import Organisation
 from meshrelay.core.statements import Fault, Says
@@ -32,7 +32,9 @@ def _options(command: F) -> F:
             help="Whose name to speak in; default: the known one that lent this key its name; none: nobody's.",
         ),
         click.option("--key", metavar="NAME", default="", help="The key to sign with; default: the only one, or `me`."),
-        click.option("--note", metavar="TEXT", default="", help="What was seen, and where; shown beside your name."),
+        click.option(
+            "--note", type=Text(), metavar="TEXT", default="", help="What was seen, and where; shown beside your name."
+        ),
         click.argument("item", metavar="ID"),
     ):
         command = option(command)

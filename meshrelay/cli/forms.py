@@ -230,9 +230,7 @@ def fill(
     words = form.words(language)
     for tag in words:
         try:
-            code = read_language(tag)
-            if code != tag:
-                raise ValueError(f"{tag!r} is not a language; did you mean {code}?")
+            read_language(tag)
         except ValueError as error:
             raise WrongUsage(str(error), hint="write it as kk, ru or en, in the form or with --lang") from error
     texts = {text.language: text for text in base.texts}

@@ -84,6 +84,26 @@ class Command(click.Command):
         super().__init__(*args, **kwargs)
         self.params += _everywhere(hidden=True)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words of a call; an option is not the value of another one, which was forgotten."""
+        ours = {name for one in self.get_params(ctx) for name in (*one.opts, *one.secondary_opts) if name[:1] == "-"}
+        before = ""
+        for word in args:
+            if word == "--":
+                break
+            if word in ours and self._takes_value(before):
+                raise click.UsageError(f"{before} needs a value, and {word!r} is an option", ctx)
+            # The word behind a value is a new one, whatever it looks like.
+            before = "" if self._takes_value(before) else word
+        return super().parse_args(ctx, args)
+
+    def _takes_value(self, word: str) -> bool:
+        return any(
+            word in one.opts and not one.is_flag and not one.count
+            for one in self.params
+            if isinstance(one, click.Option)
+        )
+
 
 class Group(click.Group):
     """A command with commands of its own."""

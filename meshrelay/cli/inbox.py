@@ -11,7 +11,7 @@ from meshrelay.cli.forms import Form
 from meshrelay.cli.frame import Command, Group, json_option, passphrase_option, print_json
 from meshrelay.cli.publish import Way, say, way_options
 from meshrelay.cli.session import Session, pass_session
-from meshrelay.cli.values import Language, Moment, Word
+from meshrelay.cli.values import Language, Moment, Text, Word
 from meshrelay.core.bulletin import Category, Certainty, Origin, OriginKind, Response, Severity, Urgency
 from meshrelay.errors import NotFound, Refusal
 from meshrelay.local import Report, ReportState
@@ -76,14 +76,16 @@ def show(session: Session, number: int, as_json: bool) -> None:
 @inbox.command(cls=Command)
 @click.argument("number", type=click.IntRange(min=1))
 @click.option("--checked", is_flag=True, help="We looked into this ourselves, and say so.")
-@click.option("--headline", metavar="TEXT", help="The bulletin in one line; default: the report's first line.")
-@click.option("--description", metavar="TEXT", help="What has happened; default: the report's own words.")
-@click.option("--instruction", metavar="TEXT", help="What people should do.")
+@click.option(
+    "--headline", type=Text(), metavar="TEXT", help="The bulletin in one line; default: the report's first line."
+)
+@click.option("--description", type=Text(), metavar="TEXT", help="What has happened; default: the report's own words.")
+@click.option("--instruction", type=Text(), metavar="TEXT", help="What people should do.")
 @click.option("--lang", type=Language(), help="Language of the report; default: that of the page it was written on.")
-@click.option("--area", metavar="TEXT", help="The place in words; default: the report's.")
+@click.option("--area", type=Text(), metavar="TEXT", help="The place in words; default: the report's.")
 @click.option("--polygon", metavar="'LAT,LON LAT,LON ...'", multiple=True, help="The area's corners, in degrees.")
 @click.option("--circle", metavar="LAT,LON,KM", multiple=True, help="A point and a radius in kilometres.")
-@click.option("--event", metavar="TEXT", help="What kind of event it is.")
+@click.option("--event", type=Text(), metavar="TEXT", help="What kind of event it is.")
 @click.option("--category", type=Word(Category), multiple=True, help="What it is about; default Safety.")
 @click.option("--response", type=Word(Response), multiple=True, help="What to do, in one word.")
 @click.option("--urgency", type=Word(Urgency), help="When to act; default Unknown.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from meshrelay.cli.forms import Form
 from meshrelay.cli.frame import Command, json_option, note, passphrase_option, print_json
 from meshrelay.cli.session import Session, locale_language, pass_session
 from meshrelay.cli.speaking import in_name_of, may_not_act, warnings
-from meshrelay.cli.values import Language, Moment, Word
+from meshrelay.cli.values import Language, Moment, Text, Word
 from meshrelay.core.admission import reopen
 from meshrelay.core.bulletin import (
     DEFAULT_EVENT,
@@ -36,7 +37,7 @@ from meshrelay.core.bulletin import (
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.lint import ADVICE, Finding, lint
 from meshrelay.core.trust import Standing
-from meshrelay.errors import Refusal
+from meshrelay.errors import NotFound, Refusal
 from meshrelay.interop.document import document
 from meshrelay.relay import MOST_KEPT_BACK, Relay, Shown, withdrawal
 from meshrelay.settings import time_zone
@@ -98,27 +99,31 @@ def way_options(command: F) -> F:
 
 @click.command(cls=Command)
 @click.argument("file", required=False, type=click.Path(path_type=str))
-@click.option("--headline", metavar="TEXT", help="The bulletin in one line; all that is needed.")
-@click.option("--description", metavar="TEXT", help="What has happened or will.")
-@click.option("--instruction", metavar="TEXT", help="What people should do.")
+@click.option("--headline", type=Text(), metavar="TEXT", help="The bulletin in one line; all that is needed.")
+@click.option("--description", type=Text(), metavar="TEXT", help="What has happened or will.")
+@click.option("--instruction", type=Text(), metavar="TEXT", help="What people should do.")
 @click.option("--lang", type=Language(), help="Language of these words (BCP 47); default: the locale's or the place's.")
-@click.option("--event", metavar="TEXT", help=f"What kind of event it is; default {DEFAULT_EVENT}.")
+@click.option("--event", type=Text(), metavar="TEXT", help=f"What kind of event it is; default {DEFAULT_EVENT}.")
 @click.option("--category", type=Word(Category), multiple=True, help="What it is about; default Safety.")
 @click.option("--response", type=Word(Response), multiple=True, help="What to do, in one word.")
 @click.option("--urgency", type=Word(Urgency), help="When to act; default Unknown.")
 @click.option("--severity", type=Word(Severity), help="How bad it is; default Unknown.")
 @click.option("--certainty", type=Word(Certainty), help="How sure you are; default Unknown.")
-@click.option("--sender-name", metavar="TEXT", help="Who says so, as readers who do not know your key see it.")
-@click.option("--contact", metavar="TEXT", help="How to reach whoever says so.")
+@click.option(
+    "--sender-name", type=Text(), metavar="TEXT", help="Who says so, as readers who do not know your key see it."
+)
+@click.option("--contact", type=Text(), metavar="TEXT", help="How to reach whoever says so.")
 @click.option("--web", metavar="URL", help="Where more stands; shown as text.")
-@click.option("--area", metavar="TEXT", help="The place in words; default: the place of this relay.")
+@click.option("--area", type=Text(), metavar="TEXT", help="The place in words; default: the place of this relay.")
 @click.option("--polygon", metavar="'LAT,LON LAT,LON ...'", multiple=True, help="The area's corners, in degrees.")
 @click.option("--circle", metavar="LAT,LON,KM", multiple=True, help="A point and a radius in kilometres.")
 @click.option("--geocode", metavar="NAME=VALUE", multiple=True, help="A code of the area, such as SAME=006113.")
 @click.option("--effective", type=Moment(ahead=True), help="From when it may be acted on: a time, or 6h, 3d from now.")
 @click.option("--onset", type=Moment(ahead=True), help="When the event is expected to begin.")
 @click.option("--expires", type=Moment(ahead=True), help="Until when it holds; default 24h, at most 90d.")
-@click.option("--note", metavar="TEXT", help="A remark, such as why an earlier bulletin is replaced or withdrawn.")
+@click.option(
+    "--note", type=Text(), metavar="TEXT", help="A remark, such as why an earlier bulletin is replaced or withdrawn."
+)
 @click.option("--update", metavar="ID", help="Replace this earlier bulletin of yours, or of a colleague.")
 @click.option("--cancel", metavar="ID", help="Withdraw this earlier bulletin of yours, or of a colleague.")
 @click.option("--drill/--no-drill", default=None, help="An exercise: marked as one everywhere.")
@@ -153,7 +158,7 @@ def publish(
         name: list(value) if isinstance(value, tuple) else value for name, value in flags.items() if value is not None
     }
     flag_form = Form(**given, translation=translations)
-    source = None if file is None else ("the form", sys.stdin.buffer.read()) if file == _STDIN else (file, _read(file))
+    source = None if file is None else ("the form", sys.stdin.buffer.read()) if file == _STDIN else (file, _form(file))
     way = Way(key, org, at, hide_source, check, as_json)
     with session.relay() as relay:
         return say(session, relay, source, flag_form, way)
@@ -161,7 +166,9 @@ def publish(
 
 @click.command(cls=Command)
 @click.argument("item", metavar="ID")
-@click.option("--note", metavar="TEXT", default="", help="Why, in a line; shown beside the struck bulletin.")
+@click.option(
+    "--note", type=Text(), metavar="TEXT", default="", help="Why, in a line; shown beside the struck bulletin."
+)
 @click.option("--key", metavar="NAME", default="", help="For a colleague's bulletin: the key to sign with.")
 @passphrase_option
 @json_option
@@ -373,6 +380,16 @@ def _translation(pair: str) -> tuple[str, forms.FormText]:
     if not sign or not path:
         raise click.BadParameter(f"{pair!r} is not LANG=FILE.json", param_hint="--translation")
     return tag, forms.read_translation(_read(path), name=path)
+
+
+def _form(path: str) -> bytes:
+    try:
+        return _read(path)
+    except FileNotFoundError as error:
+        words = shlex.quote(path)
+        raise NotFound(
+            f"there is no file {path!r}", hint=f"if that is what is to be said: meshrelay publish --headline {words}"
+        ) from error
 
 
 def _read(path: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from collections.abc import Iterator, Sequence
 
@@ -21,11 +22,13 @@ from meshrelay.interop import atom, geojson
 from meshrelay.interop.cap_document import cap_document
 from meshrelay.interop.document import document, listing, statement
 from meshrelay.relay import LIVE, Lane, Query, Shown
+from meshrelay.settings import time_zone
 from meshrelay.words import Words
 from meshrelay.words.times import stamp
 
 _WIDTH = 100
 _ID_SHOWN = 10
+_MOST = 1000
 _BASE = "http://meshrelay.local/"
 
 
@@ -35,7 +38,7 @@ _BASE = "http://meshrelay.local/"
 @click.option("--lang", type=Language(), help="Only bulletins written in this language, and say it in it.")
 @click.option("--area", metavar="TEXT", default="", help="Only where a place has this in its words.")
 @click.option("--since", type=Moment(ahead=False), help="Only what came here since: a time, or 6h, 3d back.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most.")
+@click.option("--limit", type=click.IntRange(1, _MOST), default=50, show_default=True, help="How many at most.")
 @click.option("--cursor", help="Go on where --json said `next`.")
 @click.option("--geojson", "form", flag_value="geojson", help="Print them as a GeoJSON FeatureCollection.")
 @click.option("--atom", "form", flag_value="atom", help="Print them as an Atom feed.")
@@ -96,9 +99,11 @@ def list_(
             for one in page.shown:
                 click.echo("\n".join(card(one, words, relay=name)) + "\n")
         if more:
-            note(f"There are more: meshrelay list --limit {min(2 * limit, 1000)}")
+            chosen = _chosen(session, everything=everything, known=known, lang=lang, area=area, since=since)
+            note(f"There are more: {shlex.join(['meshrelay', 'list', *chosen, '--limit', str(min(2 * limit, _MOST))])}")
         if not shown:
-            click.echo(words["known-empty"] if known else words["nothing"])
+            narrow = lang or area or since is not None
+            click.echo(words["nothing-fits" if narrow else "known-empty" if known else "nothing"])
 
 
 @click.command(cls=Command)
@@ -153,7 +158,7 @@ def show(session: Session, item: str, lang: str | None, form: str | None, as_jso
 @click.command(cls=Command)
 @click.argument("text", nargs=-1, required=True)
 @click.option("--lang", type=Language(), help="Say it in this language.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most.")
+@click.option("--limit", type=click.IntRange(1, _MOST), default=50, show_default=True, help="How many at most.")
 @json_option
 @pass_session
 def search(session: Session, text: tuple[str, ...], lang: str | None, limit: int, as_json: bool) -> None:
@@ -175,6 +180,22 @@ def search(session: Session, text: tuple[str, ...], lang: str | None, limit: int
             click.echo("\n".join(card(one, words, relay=name)) + "\n")
         if not found:
             click.echo(words["no-results"])
+
+
+def _chosen(
+    session: Session, *, everything: bool, known: bool, lang: str | None, area: str, since: int | None
+) -> Iterator[str]:
+    """Yield the options that choose the same bulletins again."""
+    if everything:
+        yield "--all"
+    if known:
+        yield "--known"
+    if lang:
+        yield from ("--lang", lang)
+    if area:
+        yield from ("--area", area)
+    if since is not None:
+        yield from ("--since", stamp(since, time_zone(session.settings().time_zone)))
 
 
 def card(one: Shown, words: Words, *, relay: str, whole: bool = False) -> Iterator[str]:

@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 
 import click
 
+from meshrelay import folder
 from meshrelay import settings as settings_module
 from meshrelay.cli.frame import Command, complain, note
 from meshrelay.cli.publish import say_new_key
 from meshrelay.cli.session import FIRST_KEY, Session, locale_language, pass_session
-from meshrelay.cli.values import read_languages
+from meshrelay.cli.values import Text, read_languages
 from meshrelay.errors import Refusal, WrongUsage
 from meshrelay.settings import Settings
 from meshrelay.words import PAGE_LANGUAGES, own_name
@@ -22,8 +23,8 @@ T = TypeVar("T")
 
 
 @click.command(cls=Command)
-@click.option("--name", help="Name of the relay as readers see it; not the computer's name.")
-@click.option("--place", help="Where it stands; the area of bulletins written here, unless they name one.")
+@click.option("--name", type=Text(), help="Name of the relay as readers see it; not the computer's name.")
+@click.option("--place", type=Text(), help="Where it stands; the area of bulletins written here, unless they name one.")
 @click.option("--languages", metavar="LANG,LANG", help="Languages of the place, the default one first.")
 @click.option("--time-zone", metavar="ZONE", help="Zone for times on pages: Asia/Almaty, UTC+5; empty: the computer's.")
 @click.option("--key/--no-key", "want_key", default=None, help="Make a key to sign with, if there is none.")
@@ -148,4 +149,7 @@ def _look_at_clock(session: Session, zone: str, asks: _Questions) -> None:
 
 
 def _done(session: Session) -> None:
-    note(f"Written to {session.settings().file}. `meshrelay run` starts the relay.")
+    after = "`meshrelay run` starts the relay."
+    if folder.running(session.data) is not None:
+        after = "The relay that runs here takes it up when it is started anew."
+    note(f"Written to {session.settings().file}. {after}")

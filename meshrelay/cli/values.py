@@ -46,9 +46,8 @@ def read_moment(text: str, *, now: int, tz: tzinfo, ahead: bool) -> int:
 
 def read_language(text: str) -> str:
     """Return the BCP 47 tag of a language; raises ValueError that says which one may be meant."""
-    tag = text.strip().replace("_", "-")
-    if languages.is_known(tag):
-        return tag
+    if languages.is_known(text):
+        return text
     if likely := languages.meant(text):
         raise ValueError(f"{text!r} is not a language; did you mean {' or '.join(likely)}?")
     raise ValueError(f"{text!r} is not a language; write its code, such as kk, ru, en, zh-Hant")
@@ -97,6 +96,19 @@ class Size(click.ParamType[int]):
         return int(match[1]) * _SIZES[match[2].lower()]
 
 
+class Text(click.ParamType[str]):
+    """Words of one's own. Those that begin as options do were meant as one, and the words forgotten."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the words."""
+        text = str(value)
+        if text.startswith("--"):
+            self.fail(f"{text!r} begins with --, as options do; give the words", param, ctx)
+        return text
+
+
 class Language(click.ParamType[str]):
     """A language by its BCP 47 tag."""
 
@@ -105,7 +117,7 @@ class Language(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the tag."""
         try:
-            return read_language(str(value))
+            return read_language(str(value).replace("_", "-"))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 

@@ -97,8 +97,10 @@ def is_known(tag: str) -> bool:
     what people write here, and never of what comes from outside.
     """
     code = primary(tag)
-    if not is_language(tag) or code in NEAR:
-        return is_language(tag)
+    if not is_language(tag):
+        return False
+    if code in NEAR:
+        return True
     return code in _names() if len(code) == 2 else len(code) == 3 and _shorter(code) is None
 
 

@@ -86,6 +86,9 @@ def test_beside_a_running_relay_it_says_when_it_counts(tmp_path: Path) -> None:
         terminal = Terminal(tmp_path / "data")
         assert "Commands take it up at once" in terminal.call("config", "set", "place", "Here").stderr
         assert "started anew" in terminal.call("config", "set", "host_names", "relay.lan").stderr
+        said = terminal.call("setup", "--yes", "--no-key").stderr
+        assert "takes it up when it is started anew" in said
+        assert "`meshrelay run`" not in said
         assert terminal.read("publish", "--headline", "x")["areas"][0]["description"] == "Here"
     finally:
         relay.stop()

@@ -162,6 +162,14 @@ def test_three_people_found_an_organisation_on_a_file(people: People) -> None:
     assert admit(record.data).id.hex() == org["organisation"] == made["id"]
 
 
+def test_whoever_imports_a_proposal_learns_what_it_is_for(people: People) -> None:
+    people.propose("a", "x.org", "create", "--name", "X", "--key", people.key("a"))
+    result = people["b"].call("import", people.path("x.org"))
+    assert result.exit_code == 1
+    assert "organisation's proposal, for `meshrelay org sign`" in result.stderr
+    assert "import" in result.stderr
+
+
 def test_nobody_signs_before_they_have_said_yes(people: People) -> None:
     people.propose("a", "x.org", "create", "--name", "X", "--key", people.key("a"))
     before = Path(people.path("x.org")).read_bytes()

@@ -128,6 +128,38 @@ def test_what_is_wrong_with_a_circle_is_said_of_the_circle(terminal: Terminal, p
     assert "--area" not in said
 
 
+def test_words_without_their_option_are_not_taken_for_a_file_in_silence(terminal: Terminal) -> None:
+    result = terminal.call("publish", "Water is here")
+    assert result.exit_code == 1
+    assert "there is no file 'Water is here'" in result.stderr
+    assert "--headline 'Water is here'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["publish", "--headline", "--drill"], "--headline needs a value, and '--drill' is an option"),
+        (["publish", "--headline", "-q"], "--headline needs a value"),
+        (["publish", "--headline", "--dril"], "begins with --"),
+        (["publish", "--headline", "x", "--instruction", "--expires"], "--instruction needs a value"),
+        (["publish", "--headline", "x", "--polygon", "--check"], "--polygon needs a value"),
+        (["publish", "--headline", "x", "--area", "--nonsense"], "begins with --"),
+        (["withdraw", "ab", "--note", "--json"], "--note needs a value"),
+        (["confirm", "ab", "--note", "--noisy"], "begins with --"),
+        (["setup", "--yes", "--name", "--place"], "--name needs a value"),
+        (["setup", "--place", "--yes"], "--place needs a value"),
+    ],
+)
+def test_an_option_is_never_taken_for_a_text(terminal: Terminal, words: list[str], said: str) -> None:
+    assert said in terminal.refuse(*words, code=2)
+    assert terminal.read("list", "--all")["bulletins"] == []
+
+
+def test_dashes_within_a_text_are_its_own(terminal: Terminal) -> None:
+    for headline in ("- first, then second -", "Road closed -- use the bridge", "— — —"):
+        assert terminal.read("publish", "--headline", headline)["headline"] == headline
+
+
 def test_the_document_of_a_bulletin_is_a_form(terminal: Terminal) -> None:
     document = terminal.read(
         "publish", "--headline", "Water", "--area", "School", "--circle", "43,76,2", "--severity", "Severe"
@@ -415,7 +447,18 @@ def test_the_list_is_filtered_and_paged(terminal: Terminal) -> None:
     assert len(ids) == len(set(ids)) == 6
     assert rest["next"] is None
     assert "no place in this list" in terminal.refuse("list", "--cursor", "nonsense")
-    assert "There are more" in terminal.call("list", "--limit", "2").stderr
+    assert "There are more: meshrelay list --limit 4\n" in terminal.call("list", "--limit", "2").stderr
+    words = ("--all", "--known", "--lang", "en", "--since", "3h")
+    said = terminal.call("list", *words, "--limit", "2").stderr
+    assert "There are more: meshrelay list --all --known --lang en --since 20" in said
+
+
+def test_an_empty_list_says_whether_it_was_asked_for_less(terminal: Terminal) -> None:
+    assert terminal.do("list", "--all") == "Nothing here yet"
+    terminal.do("publish", "--headline", "Water", "--lang", "en", "--area", "Mill")
+    assert terminal.do("list", "--all", "--lang", "ru") == "Здесь нет ничего, что вы выбрали."
+    for words in (("--area", "School"), ("--since", "2999-01-01T00:00Z")):
+        assert terminal.do("list", *words) == "Nothing here fits what you chose."
 
 
 def test_search_finds_what_was_published_a_moment_ago(terminal: Terminal) -> None:
