@@ -179,7 +179,9 @@ def save(data: Path, changes: Mapping[str, Any]) -> None:
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     lines = [f"# {KEYS[key].metadata['meaning']}\n{key} = {_toml(value)}\n" for key, value in values.items()]
     temporary = path.with_suffix(".new")
-    with temporary.open("w", encoding="utf-8") as file:
+    temporary.unlink(missing_ok=True)
+    # The folder may have been there before, and open to everybody.
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         file.write("\n".join(lines))
         file.flush()
         os.fsync(file.fileno())

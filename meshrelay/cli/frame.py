@@ -95,7 +95,11 @@ class Command(click.Command):
                 raise click.UsageError(f"{before} needs a value, and {word!r} is an option", ctx)
             # The word behind a value is a new one, whatever it looks like.
             before = "" if self._takes_value(before) else word
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
 
     def _takes_value(self, word: str) -> bool:
         return any(

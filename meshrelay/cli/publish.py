@@ -41,6 +41,7 @@ from meshrelay.errors import NotFound, Refusal
 from meshrelay.interop.document import document
 from meshrelay.relay import MOST_KEPT_BACK, Relay, Shown, withdrawal
 from meshrelay.settings import time_zone
+from meshrelay.words import visible
 from meshrelay.words.times import stamp
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -367,7 +368,7 @@ def say_new_key(relay: Relay, name: str) -> None:
 
 
 def _check(draft: Bulletin, *, now: int) -> None:
-    if draft.msg_type is not MsgType.CANCEL and not any(text.headline for text in draft.texts):
+    if draft.msg_type is not MsgType.CANCEL and not any(visible(text.headline) for text in draft.texts):
         raise click.UsageError("a bulletin needs --headline, the whole of it in one line")
     if draft.expires <= now:
         raise Refusal(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from click.testing import CliRunner
 from meshrelay.cli import frame, main
 from meshrelay.cli.screen import first_screen
 from tests.cli.conftest import Terminal
+from tests.processes import run
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -130,3 +133,36 @@ def test_a_line_that_repeats_itself_is_said_again_only_after_ten_minutes(capsys:
     said = [line.rpartition(": ")[2] for line in capsys.readouterr().err.splitlines()]
     full, other, no = "the disk takes no more", "something else", "no relay there"
     assert said == [full, full, other, full, no, no]
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["poster", "x.html", "--wifi"], "poster"),
+        (["trust", "add", "x", "--as"], "trust add"),
+        (["list", "--x"], "list"),
+    ],
+)
+def test_a_wrong_call_leads_to_the_help_of_its_command(terminal: Terminal, words: list[str], command: str) -> None:
+    result = terminal.call(*words)
+    assert result.exit_code == 2
+    assert f"see `meshrelay {command} --help`" in result.stderr
+
+
+def test_nobody_else_reads_what_a_relay_writes_into_a_folder_that_was_there(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    old = os.umask(0o022)
+    try:
+        terminal = Terminal(data)
+        terminal.do("setup", "--yes", "--name", "School 12", "--stays")
+        relay = run(data)
+        terminal.do("publish", "--headline", "x")
+        terminal.do("backup", str(data / "b.backup"))
+        modes = {str(one.relative_to(data)): stat.S_IMODE(one.stat().st_mode) for one in data.rglob("*")}
+        del modes["log"]  # the test's own
+        relay.stop()
+    finally:
+        os.umask(old)
+    assert "settings.toml" in modes
+    assert {name: oct(mode) for name, mode in modes.items() if mode & 0o077} == {}

@@ -274,6 +274,9 @@ def test_a_rare_language_is_as_good_as_any(terminal: Terminal) -> None:
     "words",
     [
         ["--description", "no headline"],
+        ["--headline", ""],
+        ["--headline", "   "],
+        ["--headline", " \u200b\n"],
         ["--headline", "x", "--severity", "Awful"],
         ["--headline", "x", "--expires", "tomorrow"],
         ["--headline", "x", "--lang", "not a language"],
