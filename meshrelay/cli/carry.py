@@ -28,12 +28,13 @@ from meshrelay.cli.publish import say_new_key
 from meshrelay.cli.session import Session, pass_session
 from meshrelay.cli.values import Moment, Size
 from meshrelay.errors import NotFound, Refusal
-from meshrelay.interop import carry
+from meshrelay.interop import carry, proposal
 from meshrelay.interop.intake import Fate, Taken, take_in
 from meshrelay.interop.outgoing import envelopes, in_order
 from meshrelay.keyring import OwnKey
 
 _STDIN = "-"
+_SNIFFED = 200
 
 
 @click.command(cls=Command, name="import")
@@ -70,6 +71,8 @@ def import_(session: Session, paths: tuple[str, ...], checked: bool, key: str, a
             for name, source, named in _sources(paths):
                 here |= _names(name)
                 with source:
+                    proposed = proposal.looks_like(source.read(_SNIFFED))
+                    source.seek(0)
                     for one in take_in(
                         relay, source, clock=session.clock(relay), key=signer, checked=checked, ends_keys=named
                     ):
@@ -80,7 +83,8 @@ def import_(session: Session, paths: tuple[str, ...], checked: bool, key: str, a
                             continue
                         here |= one.names
                         if one.fate is Fate.REFUSED:
-                            refused.append({"file": name, "part": one.place, "reason": one.detail})
+                            reason = _proposal(name) if proposed else one.detail
+                            refused.append({"file": name, "part": one.place, "reason": reason})
                         elif one.fate is Fate.NEW and one.id is not None:
                             new.append(one.id.hex())
                             if one.detail:
@@ -149,6 +153,12 @@ def _sources(paths: Iterable[str]) -> Iterator[tuple[str, BinaryIO, bool]]:
         for file in files:
             if file is place or not any(part.startswith(".") for part in file.relative_to(place).parts):
                 yield str(file), file.open("rb"), file is place
+
+
+def _proposal(file: str) -> str:
+    """Return what to do with a proposal, which people take for what comes of it."""
+    made = Path(file).with_suffix(carry.SUFFIX).name
+    return f"is an organisation's proposal, for `meshrelay org sign`; import {made}, which its last signature makes"
 
 
 def _names(file: str) -> set[str]:

@@ -96,7 +96,7 @@ class Size(click.ParamType[int]):
         return int(match[1]) * _SIZES[match[2].lower()]
 
 
-class Text(click.ParamType[str]):
+class Text(click.types.StringParamType):
     """Words of one's own. Those that begin as options do were meant as one, and the words forgotten."""
 
     name = "text"

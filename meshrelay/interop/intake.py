@@ -24,7 +24,7 @@ from meshrelay.core.clock import Clock
 from meshrelay.core.encoding import encode, skip
 from meshrelay.core.statements import Revocation
 from meshrelay.errors import InvalidDocument, InvalidItem
-from meshrelay.interop import cap, carry, proposal
+from meshrelay.interop import cap, carry
 from meshrelay.keyring import OwnKey
 from meshrelay.relay import UNSIGNED, Outcome, Relay
 
@@ -100,9 +100,6 @@ def take_in(
         yield from _take_cap(relay, source.read(cap.MAX_DOCUMENT + 1), now=clock.machine, key=key, checked=checked)
     elif carry.looks_like(start):
         yield from _take_carry(relay, source, clock=clock)
-    elif proposal.looks_like(start):
-        made = "what is imported is the carry file that its last signature makes"
-        yield Taken(Fate.REFUSED, "the file", f"is an organisation's proposal, for `meshrelay org sign`; {made}")
     else:
         yield Taken(Fate.REFUSED, "the file", "is no carry file, no signed item and no CAP alert")
 

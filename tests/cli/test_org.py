@@ -167,7 +167,7 @@ def test_whoever_imports_a_proposal_learns_what_it_is_for(people: People) -> Non
     result = people["b"].call("import", people.path("x.org"))
     assert result.exit_code == 1
     assert "organisation's proposal, for `meshrelay org sign`" in result.stderr
-    assert "import" in result.stderr
+    assert "import x.carry, which its last signature makes" in result.stderr
 
 
 def test_nobody_signs_before_they_have_said_yes(people: People) -> None:
