@@ -110,12 +110,14 @@ class Spread:
         self._dials = asyncio.Semaphore(_DIALS)
         self._exchanges = asyncio.Semaphore(_EXCHANGES)
         self._believed: tuple[object, ...] = ()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._running: dict[bytes, list[asyncio.Task[None]]] = {}
 
     async def run(self) -> None:
         """Keep in touch until cancelled."""
         self._believed = self._beliefs()
+        self._loop = asyncio.get_running_loop()
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 await _logged(self._read_book())
@@ -151,9 +153,11 @@ class Spread:
     def agreeing(self, now: int) -> int:
         """Return how many of the neighbours that this relay dialled show the time that is in force here.
 
-        One that has fallen silent says nothing of a clock that was set meanwhile.
+        One that has fallen silent says nothing of a clock that was set meanwhile. May be asked on any thread.
         """
-        moment = _moment()
+        if self._loop is None:
+            return 0
+        moment = self._loop.time()
         return sum(
             one.clock is not None
             and one.greeted is not None
