@@ -262,6 +262,7 @@ async def test_a_peer_that_goes_on_for_ever_is_given_up(
     endless = Keys.of(bytes([3]) + number.to_bytes(23, "big") for number in range(200_000))
 
     async def answer(request: web.Request) -> web.Response:
+        await asyncio.sleep(0.1)  # so that it has not named enough by then
         return web.Response(body=reconcile.answer(endless, await request.read()))
 
     async def nothing(request: web.Request) -> web.Response:
