@@ -11,7 +11,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -81,7 +81,8 @@ async def events(request: web.Request) -> web.StreamResponse:
     with streams.place(source_of(request.remote or "::")):
         async with sse_response(request, ping_interval=_PING_SECONDS, send_timeout=_SEND_SECONDS) as answer:
             gone = asyncio.ensure_future(answer.wait())
-            with streams.listed(answer):
+            # Who leaves while something is said has left.
+            with streams.listed(answer), suppress(ConnectionResetError):
                 while loop.time() < end:
                     seen = services.news.count
                     found = await _news(request, cursor)

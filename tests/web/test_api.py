@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from aiohttp import ClientConnectionResetError, ClientError
+from aiohttp_sse import EventSourceResponse
 
 from meshrelay.core.admission import admit
 from meshrelay.core.bulletin import Category, MsgType, Severity
@@ -228,6 +231,28 @@ async def test_an_open_stream_hears_of_a_change(place: Place, monkeypatch: pytes
         place.put(Author(9).sign(text("One")))
         reader.changed(())
         assert (await next_event(stream))["new"] == 1
+
+
+async def test_whoever_leaves_while_something_is_said_is_no_error(
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("meshrelay.web.events._PAUSE_SECONDS", 0.01)
+    send = EventSourceResponse.send
+
+    async def has_left(answer: EventSourceResponse, data: str, **more: Any) -> None:
+        if json.loads(data)["new"]:
+            raise ClientConnectionResetError("Cannot write to closing transport")
+        await send(answer, data, **more)
+
+    monkeypatch.setattr(EventSourceResponse, "send", has_left)
+    reader = place.reader()
+    async with browsing(reader.app) as client, client.get("/api/v1/events") as stream:
+        assert (await next_event(stream))["new"] == 0
+        place.put(Author(9).sign(text("One")))
+        reader.changed(())
+        with contextlib.suppress(ClientError):
+            await stream.content.read()
+    assert "Error handling request" not in caplog.text
 
 
 async def test_streams_are_bounded_and_given_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
