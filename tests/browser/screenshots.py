@@ -17,6 +17,7 @@ from typing import Final
 
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
+from yarl import URL
 
 from meshrelay.core.envelope import SignedItem
 from tests.browser.conftest import Site, serving
@@ -127,6 +128,12 @@ def _relay(folder: Path, fill: Fill | None = None, *, drill: bool) -> Iterator[t
     place.relay.close()
 
 
+_OTHER_ADDRESS = """([from, to]) => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) walker.currentNode.nodeValue = walker.currentNode.nodeValue.replaceAll(from, to);
+}"""
+
+
 def _take(browser: Browser, site: Site, ids: dict[str, str], shots: tuple[Shot, ...]) -> dict[str, Image.Image]:
     taken = {}
     for shot in shots:
@@ -145,10 +152,7 @@ def _take(browser: Browser, site: Site, ids: dict[str, str], shots: tuple[Shot, 
             page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
         page.evaluate(f"scrollTo(0, {shot.scroll})")
         # The port of a test's relay means nothing to who looks at a picture.
-        page.evaluate(
-            "for (const one of document.querySelectorAll('bdi')) if (one.textContent.startsWith('http://'))"
-            " one.textContent = 'http://192.168.1.23:8080/'"
-        )
+        page.evaluate(_OTHER_ADDRESS, [URL(site.url).authority, "192.168.1.23:8080"])
         taken[shot.name] = Image.open(BytesIO(page.screenshot())).convert("RGB")
         context.close()
     return taken
