@@ -15,22 +15,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Final
 
 from meshrelay import belief
 from meshrelay.core.admission import admit, reopen, sign
 from meshrelay.core.bulletin import (
     ACTS_FOR,
-    MAX_LIFE,
     MAX_LIVE,
     Bulletin,
-    Certainty,
     Chain,
     MsgType,
-    Origin,
-    Severity,
-    Text,
-    Urgency,
     from_payload,
     to_payload,
 )
@@ -42,14 +36,13 @@ from meshrelay.core.keys import codes
 from meshrelay.core.quota import OPERATOR, Source
 from meshrelay.core.statements import Attestation, Fault, Says
 from meshrelay.core.trust import Acts, Anchor, Author, How, Standing, TrustView, Verdict, is_ended, verdict
+from meshrelay.core.withdrawal import Own, own
 from meshrelay.errors import InvalidItem, NotFound, Reason, Refusal, StoreFull
 from meshrelay.keyring import Keyring, Signer
 from meshrelay.local import Hidden, Local, Planned
 from meshrelay.room import Room
 from meshrelay.rows import Held
 from meshrelay.store import Change, Store
-
-V = TypeVar("V")
 
 FUTURE_LIMIT = 365 * 86400
 """Items dated further ahead than this are declined, unless they matter here."""
@@ -75,8 +68,6 @@ _SCANNED_AT_ONCE: Final = 500
 _JUDGED_AT_ONCE: Final = 50
 MOST_COPIES: Final = 32
 """How many bulletins that others made of the same CAP message are told of."""
-UNSIGNED: Final = Chain(bytes(8), 1)
-"""The place in a stream of a draft: publish sets the real one."""
 
 
 class Outcome(StrEnum):
@@ -94,17 +85,6 @@ class Receipt:
     outcome: Outcome
     header: Header
     reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Own:
-    """What a bulletin says itself: for a Cancel, without what it only repeats of what it withdraws.
-
-    `words` tells whether its headlines are its own, and not those of what no longer holds.
-    """
-
-    bulletin: Bulletin
-    words: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -859,64 +839,6 @@ def planned_draft(data: bytes) -> Bulletin:
     if not isinstance(payload, dict):
         raise InvalidItem(Reason.FIELD, "the plan is not a map")
     return from_payload({key: value for key, value in payload.items() if isinstance(key, int)})
-
-
-def withdrawal(target: SignedItem, *, now: int, note: str = "") -> Bulletin:
-    """Return the draft of a Cancel of one's own bulletin: the same words, so that people know which one it was."""
-    if not isinstance(target.body, Bulletin):
-        raise ValueError("only a bulletin can be withdrawn")
-    expires = min(max(target.body.expires, now + 86400), now + MAX_LIFE)
-    return dataclasses.replace(
-        target.body,
-        sent=now,
-        expires=expires,
-        expires_assumed=False,
-        chain=UNSIGNED,
-        msg_type=MsgType.CANCEL,
-        references=(target.id,),
-        effective=None,
-        onset=None,
-        resources=(),
-        note=note,
-        origin=Origin(),
-    )
-
-
-def own(bulletin: Bulletin, targets: Sequence[Bulletin]) -> Own:
-    """Return what a bulletin says itself; `targets` are those that it names, as far as they are held.
-
-    A Cancel repeats what it withdraws, so that people know which one it was. None of that is to be read as if it held:
-    how severe it was, when to act and what to do are left out where they are the same there, or where nothing that it
-    names is held, so that nobody can tell. Texts with headlines of their own stand for the others.
-    """
-    if bulletin.msg_type is not MsgType.CANCEL:
-        return Own(bulletin)
-    before = [text for target in targets for text in target.texts]
-    titles = {title for text in before for title in (text.headline, text.event)}
-    descriptions, instructions = {text.description for text in before}, {text.instruction for text in before}
-
-    def cleared(text: Text) -> Text:
-        return dataclasses.replace(
-            text,
-            description="" if not targets or text.description in descriptions else text.description,
-            instruction="" if not targets or text.instruction in instructions else text.instruction,
-        )
-
-    texts = [text for text in bulletin.texts if targets and (text.headline or text.event) not in titles]
-    responses = {response for target in targets for response in target.responses}
-    said = dataclasses.replace(
-        bulletin,
-        texts=tuple(map(cleared, texts or bulletin.texts)),
-        severity=Severity.UNKNOWN,
-        responses=tuple(one for one in bulletin.responses if targets and one not in responses),
-        urgency=_changed(bulletin.urgency, [target.urgency for target in targets], Urgency.UNKNOWN),
-        certainty=_changed(bulletin.certainty, [target.certainty for target in targets], Certainty.UNKNOWN),
-    )
-    return Own(said, words=bool(texts))
-
-
-def _changed(value: V, before: Sequence[V], otherwise: V) -> V:
-    return value if before and value not in before else otherwise
 
 
 def is_retired(header: Header, *, now: int) -> bool:

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from meshrelay.cli import main
-from meshrelay.core.bulletin import Bulletin, Text
+from meshrelay.core.bulletin import UNSIGNED, Bulletin, Text
 from meshrelay.core.clock import Clock
 from meshrelay.core.envelope import SignedItem
 from meshrelay.index import Index
@@ -23,7 +23,7 @@ from meshrelay.local import Local
 from meshrelay.node import Node
 from meshrelay.peers.side import OurSide
 from meshrelay.peers.wire import Answer
-from meshrelay.relay import MOST_KEPT_BACK, UNSIGNED, Outcome, Receipt, Relay
+from meshrelay.relay import MOST_KEPT_BACK, Outcome, Receipt, Relay
 from meshrelay.settings import load
 from meshrelay.store import Store
 from tests.processes import Process, run

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from meshrelay.core.bulletin import Bulletin, Text
+from meshrelay.core.bulletin import UNSIGNED, Bulletin, Text
 from meshrelay.core.clock import Clock
 from meshrelay.errors import NotFound, Refusal
 from meshrelay.keyring import Keyring
 from meshrelay.local import Local
-from meshrelay.relay import TRY_AGAIN, UNSIGNED, Query, Relay
+from meshrelay.relay import TRY_AGAIN, Query, Relay
 from meshrelay.store import Store
 
 NOON = 1_931_504_760

@@ -18,6 +18,7 @@ from meshrelay.core.bulletin import (
     ACTS_FOR,
     MAX_LIFE,
     MAX_LIVE,
+    UNSIGNED,
     Area,
     Bulletin,
     CapReference,
@@ -34,21 +35,11 @@ from meshrelay.core.envelope import SignedItem, open_envelope, seal
 from meshrelay.core.keys import digits
 from meshrelay.core.statements import Revocation
 from meshrelay.core.trust import Anchor, Author, How, Standing
+from meshrelay.core.withdrawal import withdrawal
 from meshrelay.errors import InvalidItem, NotFound, Reason, Refusal, StoreFull
 from meshrelay.keyring import Keyring
 from meshrelay.local import Local, Waiting
-from meshrelay.relay import (
-    FUTURE_LIMIT,
-    GONE,
-    UNSIGNED,
-    Lane,
-    Outcome,
-    Query,
-    Receipt,
-    Relay,
-    Shown,
-    withdrawal,
-)
+from meshrelay.relay import FUTURE_LIMIT, GONE, Lane, Outcome, Query, Receipt, Relay, Shown
 from meshrelay.store import Store
 from tests.bench.relay import held_memory
 from tests.processes import made_items

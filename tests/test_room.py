@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from meshrelay.core.bulletin import ACTS_FOR, Bulletin, CapReference, MsgType, Severity, Text
+from meshrelay.core.bulletin import ACTS_FOR, UNSIGNED, Bulletin, CapReference, MsgType, Severity, Text
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.quota import LEAST_ITEMS, MOST_ITEMS, READERS, Source, Way, worth
 from meshrelay.core.trust import Anchor
 from meshrelay.errors import StoreDamaged, StoreFull
 from meshrelay.keyring import Keyring
 from meshrelay.local import Local
-from meshrelay.relay import UNSIGNED, Outcome, Receipt, Relay
+from meshrelay.relay import Outcome, Receipt, Relay
 from meshrelay.room import Reserve
 from meshrelay.store import Store
 from tests.organising import Org

@@ -32,12 +32,22 @@ from meshrelay.cli.running import ask
 from meshrelay.cli.scan import print_code
 from meshrelay.cli.screen import first_screen
 from meshrelay.cli.session import FIRST_KEY, Session, locale_language
-from meshrelay.core.bulletin import Area, Bulletin, Category, Certainty, Response, Severity, Status, Text, Urgency
+from meshrelay.core.bulletin import (
+    UNSIGNED,
+    Area,
+    Bulletin,
+    Category,
+    Certainty,
+    Response,
+    Severity,
+    Status,
+    Text,
+    Urgency,
+)
 from meshrelay.core.keys import digits
 from meshrelay.core.trust import Anchor, How
 from meshrelay.errors import PeerUnreachable, Refusal
 from meshrelay.folder import Running
-from meshrelay.relay import UNSIGNED
 from meshrelay.settings import ENVIRONMENT_PREFIX
 from meshrelay.words import PAGE_LANGUAGES, own_name
 

@@ -16,6 +16,7 @@ import msgspec
 from meshrelay.cli.values import read_circle, read_language, read_moment, read_pair, read_polygon
 from meshrelay.core.bulletin import (
     DEFAULT_EVENT,
+    UNSIGNED,
     Area,
     Bulletin,
     Category,
@@ -35,7 +36,6 @@ from meshrelay.core.trust import Standing
 from meshrelay.errors import InvalidDocument, Refusal, WrongUsage
 from meshrelay.interop import cap
 from meshrelay.interop.cap import Change
-from meshrelay.relay import UNSIGNED
 
 DEFAULT_LIFE: Final = 86_400
 

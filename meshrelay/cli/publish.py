@@ -37,9 +37,10 @@ from meshrelay.core.bulletin import (
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.lint import ADVICE, Finding, lint
 from meshrelay.core.trust import Standing
+from meshrelay.core.withdrawal import withdrawal
 from meshrelay.errors import NotFound, Refusal
 from meshrelay.interop.document import document
-from meshrelay.relay import MOST_KEPT_BACK, Relay, Shown, withdrawal
+from meshrelay.relay import MOST_KEPT_BACK, Relay, Shown
 from meshrelay.settings import time_zone
 from meshrelay.words import visible
 from meshrelay.words.times import stamp

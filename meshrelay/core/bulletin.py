@@ -243,6 +243,10 @@ class Chain:
     live: tuple[int, ...] = ()
 
 
+UNSIGNED = Chain(bytes(8), 1)
+"""The place in a stream of a draft: whoever signs it sets the real one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bulletin:
     """What an author says, in CAP's words; times are whole seconds since 1970."""

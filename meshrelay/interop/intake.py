@@ -19,14 +19,14 @@ from enum import StrEnum
 from typing import BinaryIO, Final
 
 from meshrelay.core.admission import reopen
-from meshrelay.core.bulletin import Bulletin, to_payload
+from meshrelay.core.bulletin import UNSIGNED, Bulletin, to_payload
 from meshrelay.core.clock import Clock
 from meshrelay.core.encoding import encode, skip
 from meshrelay.core.statements import Revocation
 from meshrelay.errors import InvalidDocument, InvalidItem
 from meshrelay.interop import cap, carry
 from meshrelay.keyring import OwnKey
-from meshrelay.relay import UNSIGNED, Outcome, Relay
+from meshrelay.relay import Outcome, Relay
 
 BATCH: Final = 250
 BATCH_BYTES: Final = 2 * 1024 * 1024

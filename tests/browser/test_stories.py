@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from meshrelay.core.admission import sign
-from meshrelay.core.bulletin import Area, Bulletin, MsgType, Severity, Status, Text
+from meshrelay.core.bulletin import UNSIGNED, Area, Bulletin, MsgType, Severity, Status, Text
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.statements import Attestation, Fault, Says
 from meshrelay.core.trust import Anchor, How
+from meshrelay.core.withdrawal import withdrawal
 from meshrelay.keyring import Keyring
 from meshrelay.local import MOST_NEW_REPORTS, Local, Report
-from meshrelay.relay import UNSIGNED, Relay, withdrawal
+from meshrelay.relay import Relay
 from meshrelay.store import Store
 from tests.browser.test_reader import PHONE, opened
 from tests.cli.conftest import Terminal

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from meshrelay.core.admission import reopen
-from meshrelay.core.bulletin import Area, Bulletin, Text
+from meshrelay.core.bulletin import UNSIGNED, Area, Bulletin, Text
 from meshrelay.keyring import Keyring
 from meshrelay.local import Local
-from meshrelay.relay import UNSIGNED, Relay
+from meshrelay.relay import Relay
 from meshrelay.store import Store
 from tests.processes import run
 

@@ -27,6 +27,7 @@ from meshrelay.core.bulletin import (
     MAX_NUMBER,
     MAX_REFERENCES,
     MAX_SHAPES,
+    UNSIGNED,
     Area,
     Bulletin,
     CapReference,
@@ -67,7 +68,6 @@ from meshrelay.interop.cap.schema import (
     local,
 )
 from meshrelay.interop.cap.shapes import simplified
-from meshrelay.relay import UNSIGNED
 
 ASSUMED_LIFE: Final = 86_400
 """Seconds after its own `sent` that an alert without `expires` is taken to hold."""
