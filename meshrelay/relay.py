@@ -766,7 +766,7 @@ class Relay:
         ids = [one.header.id for one in held]
         since, until = (MIN_TIME, MAX_TIME) if clock.doubtful else (clock.now - ACTS_FOR + 1, clock.now + AGREEMENT)
         acts = [one.header for one in self.store.first_acting_on(ids, since=since, until=until)]
-        trust = belief.widened(self.trust, self.store, acts, followed=self.local.followed())
+        trust = self._widened(self.trust, acts)
         found = Acts.of(acts)
         return [one for one in held if not is_ended(one.header, found, trust, clock)]
 
@@ -797,7 +797,7 @@ class Relay:
     ) -> list[tuple[belief.Row, Verdict]]:
         attested = belief.attestations(self.store, trust, [row.held.header.id for row in opened])
         words = [item.header for items in attested.values() for item in items]
-        trust = belief.widened(trust, self.store, words, followed=self.local.followed())
+        trust = self._widened(trust, words)
         around = belief.surroundings(self.store, trust, opened, acts, attested)
         judged = []
         for row in opened:

@@ -48,7 +48,6 @@ from meshrelay.core.trust import TrustView
 from meshrelay.errors import StoreFull, StoreUnusable
 from meshrelay.rows import ID_SIZE, ROWS_AT_ONCE
 from meshrelay.store import BYTES_AT_ONCE, LET_GO_AT_ONCE, Store
-from meshrelay.tables import acts_on_others
 
 log = logging.getLogger(__name__)
 
@@ -344,7 +343,7 @@ class Room:
         """Return ids of what was ended by something that had to make room; what it ended itself goes for good too."""
         headers = [item.header for item in items]
         gone = self._went(items, trust, now=now)
-        acts = [header for header in headers if header.id in gone and acts_on_others(header)]
+        acts = [header for header in headers if header.id in gone and header.acts]
         if not acts:
             return gone
         try:
@@ -375,7 +374,7 @@ class Room:
         Before them, for whoever is killed in between is not to show it without its end.
         """
         found = {header.id: header for header in headers}
-        acts = [header for header in headers if acts_on_others(header) and header.org is not None]
+        acts = [header for header in headers if header.acts and header.org is not None]
         also = list[Header]()
         while acts:
             act = acts.pop()
@@ -388,7 +387,7 @@ class Room:
                 if target.id in datas and _ends(act, reopen(datas[target.id]), wide):
                     found[target.id] = target
                     also.append(target)
-                    acts += [target] if acts_on_others(target) else []
+                    acts += [target] if target.acts else []
         return [*also, *headers]
 
     def _let_go(self, headers: Sequence[Header], trust: TrustView, *, coming: Sequence[Header] = ()) -> int:

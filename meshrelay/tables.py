@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from meshrelay import database, fulltext
-from meshrelay.core.bulletin import ACTS_FOR, MAX_LIVE, MsgType
+from meshrelay.core.bulletin import ACTS_FOR, MAX_LIVE
 from meshrelay.core.envelope import Header, SignedItem
 from meshrelay.core.quota import Link, Share
 from meshrelay.core.statements import signers_of
@@ -142,7 +142,7 @@ def let_go(db: sqlite3.Connection, headers: Sequence[Header], *, coming: Sequenc
     """
     gone = {header.id: header for header in headers}
     names: dict[tuple[bytes, bytes], int] = {}
-    acts = [header for header in headers if acts_on_others(header)]
+    acts = [header for header in headers if header.acts]
     while acts:
         act = acts.pop()
         names |= {(act.author, token): act.sent + ACTS_FOR for token in act.targets}
@@ -150,17 +150,12 @@ def let_go(db: sqlite3.Connection, headers: Sequence[Header], *, coming: Sequenc
         for header in (*_own_of(db, act), *beside):
             if header.id not in gone:
                 gone[header.id] = header
-                acts += [header] if acts_on_others(header) else []
+                acts += [header] if header.acts else []
     removed = 0
     for batch in chunks(gone):
         removed += remove(db, batch)
     decline(db, names)
     return removed
-
-
-def acts_on_others(header: Header) -> bool:
-    """Tell whether an item ends others."""
-    return header.msg_type in (MsgType.UPDATE, MsgType.CANCEL)
 
 
 def _own_of(db: sqlite3.Connection, act: Header) -> list[Header]:

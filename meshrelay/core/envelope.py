@@ -119,6 +119,11 @@ class Header:
         """The 24 bytes that relays reconcile by: class, time of signing, first half of the id."""
         return bytes((self.item_class,)) + self.sent.to_bytes(7, "big") + self.id[:16]
 
+    @property
+    def acts(self) -> bool:
+        """Whether it ends others: an Update or a Cancel."""
+        return self.msg_type in (MsgType.UPDATE, MsgType.CANCEL)
+
 
 @dataclass(frozen=True, slots=True)
 class SignedItem:

@@ -23,7 +23,6 @@ from heapq import heappop, heappush
 from types import MappingProxyType
 from typing import Final, Generic, TypeVar
 
-from meshrelay.core.bulletin import MsgType
 from meshrelay.core.envelope import Header, ItemClass
 from meshrelay.core.order import rank
 
@@ -194,7 +193,7 @@ class Plan:
 
 def worth(header: Header, *, now: int) -> tuple[bool, bool, bool, int, int, bytes]:
     """Return the sort key of one key's items, what goes first at the front."""
-    acts = header.msg_type in (MsgType.UPDATE, MsgType.CANCEL)
+    acts = header.acts
     lasts = header.expires is None or header.expires > now
     return (header.item_class == ItemClass.KEYS, acts, lasts, -rank(header), header.sent, header.id)
 

@@ -377,7 +377,7 @@ class Acts:
     @classmethod
     def of(cls, headers: Iterable[Header]) -> Acts:
         """Sort these headers in; what is neither Update nor Cancel is left out."""
-        acts = tuple(act for act in headers if act.msg_type in (MsgType.UPDATE, MsgType.CANCEL))
+        acts = tuple(act for act in headers if act.acts)
         by_author = defaultdict[tuple[bytes, bytes], list[Header]](list)
         by_org = defaultdict[tuple[bytes, bytes], list[Header]](list)
         for act in acts:

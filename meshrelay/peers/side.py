@@ -169,13 +169,7 @@ class OurSide:
         lacking = {key for key in others if key not in held}
         would_take = self.would_take(claim for _, claim in offer)
         answers = [
-            Answer.KNOWN
-            if key not in lacking
-            else Answer.DECLINED
-            if not taken
-            else Answer.COMING
-            if self.is_coming(key, offered_by=giver)
-            else Answer.NEW
+            self._answer(key, giver=giver, taken=taken) if key in lacking else Answer.KNOWN
             for (key, _), taken in zip(offer, would_take, strict=True)
         ]
         self._leave_to(giver, (key for (key, _), answer in zip(offer, answers, strict=True) if answer is Answer.NEW))
@@ -185,6 +179,11 @@ class OurSide:
             if claim is not None and answer is Answer.NEW
         ]
         return answers, [place for _, place in sorted(wanted)]
+
+    def _answer(self, key: bytes, *, giver: bytes, taken: bool) -> Answer:
+        if not taken:
+            return Answer.DECLINED
+        return Answer.COMING if self.is_coming(key, offered_by=giver) else Answer.NEW
 
     def _leave_to(self, giver: bytes, keys: Iterable[bytes]) -> None:
         """Let others who offer these items wait: each once, so that promises alone keep nothing away."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from meshrelay.core.bulletin import Severity
+from meshrelay.core.envelope import SignedItem
 from meshrelay.core.reconcile import Keys
 from meshrelay.index import PeerView
 from meshrelay.local import KnownPeer
@@ -352,23 +353,25 @@ async def test_a_name_that_can_be_none_is_one_relay_not_reached_and_no_more(
             await asyncio.sleep(0.01)
 
 
+def refused(here: Station, there: Station) -> list[SignedItem]:
+    """Return what one holds and the other blocks."""
+    items = bulletins(5)
+    there.relay.local.block(items[0].author, now=0)
+    there.relay.refresh()
+    here.holds(items)
+    return items
+
+
 async def test_a_relay_that_refuses_is_not_said_to_have_the_same(stations: list[Station]) -> None:
     a, b, _ = stations
-    items = bulletins(5)
-    b.relay.local.block(items[0].author, now=0)
-    b.relay.refresh()
-    a.holds(items)
+    items = refused(a, b)
     async with asyncio.timeout(30), b.in_touch(), a.in_touch(b) as spread:
         await until_settled(spread, 1)
         (there,) = spread.status()
         report = await spread.sync(str(b.address))
         assert there.refuses
         assert (report.settled, report.same, report.refused) == (True, False, 0)
-        b.relay.local.unblock(items[0].author)
-        b.relay.refresh()
-        a.publishes(*bulletins(1, by=2))
-        await a.has(*bulletins(1, by=2))
-    assert [spread.copies(item.key) for item in items] == [0] * 5
+        assert [spread.copies(item.key) for item in items] == [0] * 5
 
 
 async def test_refusals_that_were_too_many_to_remember_count_nobody_as_having_the_item(
@@ -376,10 +379,7 @@ async def test_refusals_that_were_too_many_to_remember_count_nobody_as_having_th
 ) -> None:
     monkeypatch.setattr(PeerView.__init__, "__kwdefaults__", {"most": 3})
     a, b, _ = stations
-    items = bulletins(5)
-    b.relay.local.block(items[0].author, now=0)
-    b.relay.refresh()
-    a.holds(items)
+    items = refused(a, b)
     async with asyncio.timeout(30), b.in_touch(), a.in_touch(b) as spread:
         await until_settled(spread, 1)
         assert [spread.copies(item.key) for item in items] == [0] * 5
