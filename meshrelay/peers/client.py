@@ -73,6 +73,7 @@ class Link(Talk):
     ) -> None:
         if self._session is not None:
             await self._session.close()
+            await self._pin.cut()
 
     @property
     def relay_id(self) -> bytes:

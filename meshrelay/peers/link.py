@@ -29,6 +29,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
+from weakref import WeakSet
 
 import aiohttp
 from cryptography import x509
@@ -260,9 +261,20 @@ class SpkiPin(aiohttp.Fingerprint):
         self.relay_id = expected
         self.host = ""
         """The address that answered."""
+        self._checked: WeakSet[asyncio.Transport] = WeakSet()
+
+    async def cut(self) -> None:
+        """End every connection that was checked, at once.
+
+        One that is closed and not cut waits for the other end to say farewell, half a minute for one that never does.
+        """
+        for transport in self._checked:
+            transport.abort()
+        await asyncio.sleep(0)  # in which they end
 
     def check(self, transport: asyncio.Transport) -> None:
         """Raise ServerFingerprintMismatch unless the expected relay is at the other end."""
+        self._checked.add(transport)
         host, port, *_ = transport.get_extra_info("peername")
         self.host = str(host)
         try:

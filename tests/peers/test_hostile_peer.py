@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -309,6 +310,25 @@ async def test_broken_http_is_nobodys_crash(station: Station, liar: Liar, raw: b
         async with Link(station.identity, ["127.0.0.1"], port, None) as link:
             with pytest.raises((PeerUnreachable, PeerFault)):
                 await link.hello(port=0, now=0)
+
+
+async def test_a_link_that_is_refused_is_cut_though_the_other_end_says_no_farewell(
+    station: Station, liar: Liar
+) -> None:
+    def be_deaf() -> None:
+        with listener.accept()[0] as accepted:
+            tls = liar.identity.server.wrap_socket(accepted, server_side=True)
+            with socket.socket(fileno=tls.detach()) as below, contextlib.suppress(ConnectionResetError):
+                below.settimeout(10.0)
+                while below.recv(4096):
+                    pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        other_end = asyncio.create_task(asyncio.to_thread(be_deaf))
+        async with Link(station.identity, ["127.0.0.1"], listener.getsockname()[1], bytes(32)) as link:
+            with pytest.raises(PeerFault, match="another relay"):
+                await link.hello(port=0, now=0)
+        await other_end  # fails where it waits in vain for the end
 
 
 async def test_an_offer_answered_with_nonsense_is_a_fault(station: Station, liar: Liar) -> None:
