@@ -339,6 +339,21 @@ def ideal(trace: Sequence[Contact], born: Sequence[tuple[int, int]]) -> list[set
     return reached
 
 
+def _last_of_the_day(trace: Sequence[Contact]) -> list[set[int]]:
+    """Return by interval who is in contact in it and not again before the next night."""
+    found: list[set[int]] = []
+    later: set[int] = set()
+    after = trace[-1][0]
+    for at, pairs in reversed(trace):
+        if after - at >= _NIGHT:
+            later = set()
+        here = {one for pair in pairs for one in pair}
+        found.append(here - later)
+        later |= here
+        after = at
+    return found[::-1]
+
+
 def _crowds(pairs: Sequence[tuple[int, int]]) -> list[set[int]]:
     crowds: list[set[int]] = []
     for pair in pairs:
@@ -364,7 +379,10 @@ class Office:
 
 
 async def office(folder: Path, trace: Sequence[Contact], *, seed: int, items: int = 20) -> Office:
-    """Replay contacts: two relays hear each other while, and only while, their people are in contact."""
+    """Replay contacts: two relays hear each other while, and only while, their people are in contact.
+
+    A laptop is on from its person's first contact of a day to the last, and has lost its memory the next day.
+    """
     people = 1 + max(one for _, pairs in trace for pair in pairs for one in pair)
     dice = random.Random(f"office {seed}")
     start, end = trace[0][0] - 20, trace[-1][0]
@@ -376,22 +394,30 @@ async def office(folder: Path, trace: Sequence[Contact], *, seed: int, items: in
     moments = sorted(dice.choice(trace[: 1 + len(trace) * 2 // 3])[0] - 20 for _ in range(items))
     active = {at: sorted({one for pair in pairs for one in pair}) for at, pairs in trace}
     born = [(when, dice.choice(active[when + 20])) for when in moments]
-    for relay in world.relays:
-        relay.boot()
     world.spawn(world.announce())
     words = [notice(root, n, sent=START + when - start) for n, (when, _) in enumerate(born)]
     waiting = list(zip(born, words, strict=True))
     before: set[tuple[int, int]] = set()
-    for at, pairs in [*trace, (end + 20, ())]:
+    going: set[int] = set()
+    for (at, pairs), last_seen in zip([*trace, (end + 20, ())], [*_last_of_the_day(trace), set()], strict=True):
         await asyncio.sleep(max(0.0, at - 20 - start - world.moment))
+        for one in sorted(going):
+            await world.relays[one].crash()
+            world.move(world.relays[one], [])
+        going = last_seen
         now = set(pairs)
+        for one in sorted({one for pair in now for one in pair}):
+            if not world.relays[one].up:
+                world.relays[one].boot()
         for one in sorted({one for pair in before ^ now for one in pair}):
             world.move(world.relays[one], [f"{low}-{high}" for low, high in now if one in (low, high)])
         while waiting and waiting[0][0][0] <= at - 20:
             (_, where), item = waiting.pop(0)
             world.relays[where].publish(item)
         before = now
-    await asyncio.sleep(1)
+    for relay in world.relays:
+        if not relay.up:
+            relay.boot()  # to be asked what it has stored
     reached = sum(one.holds([word]) for one in world.relays for word in words)
     most = sum(len(some) for some in ideal(trace, born))
     await world.end()
