@@ -70,7 +70,7 @@ class PatientLoop(asyncio.SelectorEventLoop):
     async def shutdown_default_executor(self, *words: float | None) -> None:
         """Close what is closing, then do as every loop."""
         until = self.time() + 0.5
-        while closing := [one for one in self._open() if one.is_closing()]:
+        while closing := [one for one in self._open() if _is_closing(one)]:
             if self.time() > until:
                 for one in closing:
                     one.abort()
@@ -79,9 +79,15 @@ class PatientLoop(asyncio.SelectorEventLoop):
             await asyncio.sleep(0.001)
         await super().shutdown_default_executor(*words)
 
-    def _open(self) -> list[asyncio.WriteTransport]:
+    def _open(self) -> list[asyncio.Transport]:
         transports = getattr(self, "_transports", {})
         return [one for one in transports.values() if getattr(one, "_sock", None) is not None]
+
+
+def _is_closing(transport: asyncio.Transport) -> bool:
+    # What speaks TLS over it is closed first, and waits for the farewell of the other end.
+    above = getattr(transport.get_protocol(), "_app_transport", None)
+    return transport.is_closing() or (above is not None and above.is_closing())
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
