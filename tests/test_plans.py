@@ -11,8 +11,9 @@ from meshrelay.core.bulletin import UNSIGNED, Bulletin, Text
 from meshrelay.core.clock import Clock
 from meshrelay.errors import NotFound, Refusal
 from meshrelay.keyring import Keyring
+from meshrelay.listing import Query
 from meshrelay.local import Local
-from meshrelay.relay import TRY_AGAIN, Query, Relay
+from meshrelay.relay import TRY_AGAIN, Relay
 from meshrelay.store import Store
 
 NOON = 1_931_504_760

@@ -38,8 +38,9 @@ from meshrelay.core.trust import Anchor, Author, How, Standing
 from meshrelay.core.withdrawal import withdrawal
 from meshrelay.errors import InvalidItem, NotFound, Reason, Refusal, StoreFull
 from meshrelay.keyring import Keyring
+from meshrelay.listing import GONE, Lane, Query, Shown
 from meshrelay.local import Local, Waiting
-from meshrelay.relay import FUTURE_LIMIT, GONE, Lane, Outcome, Query, Receipt, Relay, Shown
+from meshrelay.relay import FUTURE_LIMIT, Outcome, Receipt, Relay
 from meshrelay.store import Store
 from tests.bench.relay import held_memory
 from tests.processes import made_items
@@ -628,7 +629,7 @@ def repeating(writer: Writer, count: int) -> list[SignedItem]:
 def test_a_list_that_has_read_enough_is_gone_on_with_where_it_ended(
     relay: Relay, clinic: Writer, monkeypatch: pytest.MonkeyPatch, most_acts: int
 ) -> None:
-    monkeypatch.setattr("meshrelay.relay.MOST_ACTS", most_acts)
+    monkeypatch.setattr("meshrelay.listing.MOST_ACTS", most_acts)
     other = Writer(2)
     receive(relay, *repeating(clinic, 20), *[other.says("other") for _ in range(5)])
     for limit in (1, 3, 50):

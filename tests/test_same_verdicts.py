@@ -24,7 +24,8 @@ from meshrelay.core.envelope import SignedItem
 from meshrelay.core.keys import SigningKey
 from meshrelay.core.statements import Attestation, Branch, Fault, Revocation, Says, Scope
 from meshrelay.core.trust import Author, Standing, Verdict
-from meshrelay.relay import LIVE, Query, Relay
+from meshrelay.listing import LIVE, Query
+from meshrelay.relay import Relay
 from tests.faults import judging
 from tests.organising import DAY, Org, key
 from tests.strategies import NOON

@@ -40,7 +40,8 @@ from meshrelay.core.trust import Standing
 from meshrelay.core.withdrawal import withdrawal
 from meshrelay.errors import NotFound, Refusal
 from meshrelay.interop.document import document
-from meshrelay.relay import MOST_KEPT_BACK, Relay, Shown
+from meshrelay.listing import Shown
+from meshrelay.relay import MOST_KEPT_BACK, Relay
 from meshrelay.settings import time_zone
 from meshrelay.words import visible
 from meshrelay.words.times import stamp

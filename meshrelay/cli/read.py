@@ -21,7 +21,7 @@ from meshrelay.errors import Refusal
 from meshrelay.interop import atom, geojson
 from meshrelay.interop.cap_document import cap_document
 from meshrelay.interop.document import document, listing, statement
-from meshrelay.relay import LIVE, Lane, Query, Shown
+from meshrelay.listing import LIVE, Lane, Query, Shown
 from meshrelay.settings import time_zone
 from meshrelay.words import Words
 from meshrelay.words.times import stamp

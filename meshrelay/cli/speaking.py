@@ -19,7 +19,8 @@ from meshrelay.core.keys import digits
 from meshrelay.core.organisation import Organisation, Standing
 from meshrelay.core.scope import Beyond, beyond
 from meshrelay.errors import Refusal
-from meshrelay.relay import Relay, Shown
+from meshrelay.listing import Shown
+from meshrelay.relay import Relay
 
 NOBODY: Final = "none"
 """What is given for speaking in nobody's name but one's own."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 from xml.etree import ElementTree
 
-from meshrelay.relay import Shown
+from meshrelay.listing import Shown
 from meshrelay.words import Words
 from meshrelay.words.times import stamp
 

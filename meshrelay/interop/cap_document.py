@@ -11,7 +11,8 @@ from meshrelay.core.admission import reopen
 from meshrelay.core.envelope import SignedItem
 from meshrelay.errors import NotFound
 from meshrelay.interop import cap
-from meshrelay.relay import Relay, Shown
+from meshrelay.listing import Shown
+from meshrelay.relay import Relay
 
 
 def cap_document(relay: Relay, one: Shown) -> bytes:

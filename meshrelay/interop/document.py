@@ -19,7 +19,7 @@ from meshrelay.core.bulletin import Area, Bulletin, CapReference, Origin, Point,
 from meshrelay.core.envelope import SignedItem
 from meshrelay.core.statements import Role, Says
 from meshrelay.core.trust import Verdict
-from meshrelay.relay import Listing, Shown
+from meshrelay.listing import Listing, Shown
 from meshrelay.words import Words
 from meshrelay.words.times import stamp
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from meshrelay.core.bulletin import Area, Circle, Point
 from meshrelay.errors import InvalidDocument
 from meshrelay.interop.document import document
-from meshrelay.relay import Shown
+from meshrelay.listing import Shown
 from meshrelay.words import Words
 from meshrelay.words.times import stamp
 

@@ -25,7 +25,8 @@ from meshrelay.errors import InvalidItem, NotFound
 from meshrelay.interop import atom, cap, geojson
 from meshrelay.interop.cap_document import cap_document
 from meshrelay.interop.document import document, listing
-from meshrelay.relay import LIVE, TAKEN_BACK, Lane, Outcome, Query, Receipt, Shown
+from meshrelay.listing import LIVE, TAKEN_BACK, Lane, Query, Shown
+from meshrelay.relay import Outcome, Receipt
 from meshrelay.web.openapi import description
 from meshrelay.web.pages import SERVICES, words_for
 from meshrelay.web.security import BODY_SECONDS, Refused, compress, local_address, read_body, url_of

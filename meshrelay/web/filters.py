@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from meshrelay.core.bulletin import Category
-from meshrelay.relay import Query
+from meshrelay.listing import Query
 
 SPANS: Final = {
     "1h": (3600, "since-1h"),

@@ -20,7 +20,8 @@ from meshrelay.core.bulletin import Category, Severity, is_language
 from meshrelay.core.clock import Clock
 from meshrelay.core.trust import Author, Standing
 from meshrelay.errors import NotFound
-from meshrelay.relay import TAKEN_BACK, Lane, Listing, Query, Relay, Shown
+from meshrelay.listing import TAKEN_BACK, Lane, Listing, Query, Shown
+from meshrelay.relay import Relay
 from meshrelay.settings import Settings
 from meshrelay.status import RelayStatus
 from meshrelay.store import Change

@@ -15,7 +15,8 @@ from aiohttp import web
 
 from meshrelay.core.bulletin import Severity
 from meshrelay.core.clock import Clock
-from meshrelay.relay import Lane, Query, Relay, Shown
+from meshrelay.listing import Lane, Query, Shown
+from meshrelay.relay import Relay
 from meshrelay.web.codes import code
 from meshrelay.web.pages import KEPT, SERVICES, answer, page_for, render, shown_address
 from meshrelay.web.states import warnings

@@ -20,7 +20,7 @@ from meshrelay.core.bulletin import Bulletin, MsgType, Severity, Text
 from meshrelay.core.keys import digits
 from meshrelay.core.statements import Says
 from meshrelay.core.trust import Author
-from meshrelay.relay import LIVE, TAKEN_BACK, Shown
+from meshrelay.listing import LIVE, TAKEN_BACK, Shown
 from meshrelay.web.shape import Map, draw
 from meshrelay.words import Part, Said, Sort, Words, direction, visible
 from meshrelay.words.times import stamp

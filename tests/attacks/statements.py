@@ -24,8 +24,9 @@ from meshrelay.core.quota import Source, Way
 from meshrelay.core.statements import Attestation, Fault, Revocation, Says
 from meshrelay.core.trust import Anchor
 from meshrelay.keyring import Keyring
+from meshrelay.listing import Query
 from meshrelay.local import Local
-from meshrelay.relay import Query, Relay
+from meshrelay.relay import Relay
 from meshrelay.store import Store
 from tests.attacks.memory import resident
 from tests.organising import DAY, Org

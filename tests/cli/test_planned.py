@@ -15,9 +15,9 @@ import pytest
 
 from meshrelay.core.bulletin import Bulletin
 from meshrelay.core.lint import ADVICE, Flaw
+from meshrelay.listing import Query
 from meshrelay.local import Local
 from meshrelay.node import Node
-from meshrelay.relay import Query
 from meshrelay.settings import load
 from meshrelay.words import PAGE_LANGUAGES
 from tests.cli.conftest import Terminal

@@ -14,8 +14,9 @@ from meshrelay.core.trust import Standing
 from meshrelay.interop.cap_document import cap_document
 from meshrelay.interop.intake import Fate, Taken, take_in
 from meshrelay.keyring import Keyring
+from meshrelay.listing import Query
 from meshrelay.local import Local
-from meshrelay.relay import Query, Relay
+from meshrelay.relay import Relay
 from meshrelay.store import Store
 from tests.interop.test_cap_documents import BARE, sample
 

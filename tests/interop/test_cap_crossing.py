@@ -15,7 +15,7 @@ from meshrelay.core.clock import Clock
 from meshrelay.core.trust import Anchor, Standing
 from meshrelay.interop.cap_document import cap_document
 from meshrelay.interop.intake import Fate, Taken, take_in
-from meshrelay.relay import Shown
+from meshrelay.listing import Shown
 from tests.interop.comparing import differences
 from tests.interop.test_cap import shape_of
 from tests.interop.test_cap_meaning import SAMPLES, alerts_in, elements_in

@@ -17,8 +17,8 @@ from meshrelay.core.envelope import SignedItem
 from meshrelay.core.keys import SigningKey
 from meshrelay.core.statements import Revocation
 from meshrelay.core.trust import Author, Standing
+from meshrelay.listing import Query
 from meshrelay.peers.wire import Answer
-from meshrelay.relay import Query
 from tests.mesh.hostile import KINDS, Floods, Promises, hostile
 from tests.mesh.simulator import START, SimRelay, Weather, World
 
