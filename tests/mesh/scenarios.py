@@ -24,7 +24,7 @@ from tests.mesh.simulator import START, SimRelay, Weather, World
 
 DAY = 86_400
 YEARS = 2 * 365 * DAY
-_NIGHT = 600
+_ALONE = 1_800  # seconds without a contact after which a laptop is closed
 
 
 def key(name: str) -> SigningKey:
@@ -309,7 +309,7 @@ Contact = tuple[int, tuple[tuple[int, int], ...]]
 def contacts(path: Path, *, day: int | None = None) -> list[Contact]:
     """Read who met whom, by seconds: in each 20 s that end then; people are numbered from 0.
 
-    Of hours in which nobody meets anybody, nights above all, ten minutes are left.
+    Of hours in which nobody meets anybody, nights above all, half an hour is left.
     """
     with gzip.open(path, "rt") as file:
         lines = [tuple(map(int, line.split())) for line in file]
@@ -318,7 +318,7 @@ def contacts(path: Path, *, day: int | None = None) -> list[Contact]:
     found: list[Contact] = []
     cut, before = 0, lines[0][0]
     for at, some in groupby(lines, key=lambda line: line[0]):
-        cut += max(0, at - before - _NIGHT)
+        cut += max(0, at - before - _ALONE)
         before = at
         found.append((at - cut, tuple((people[one], people[other]) for _, one, other in some)))
     return found
@@ -339,19 +339,22 @@ def ideal(trace: Sequence[Contact], born: Sequence[tuple[int, int]]) -> list[set
     return reached
 
 
-def _last_of_the_day(trace: Sequence[Contact]) -> list[set[int]]:
-    """Return by interval who is in contact in it and not again before the next night."""
-    found: list[set[int]] = []
-    later: set[int] = set()
-    after = trace[-1][0]
+def _hours(trace: Sequence[Contact]) -> Iterator[tuple[int, tuple[tuple[int, int], ...], set[int]]]:
+    """Yield when each interval begins, who is in contact in it, and who of them then meets nobody for half an hour.
+
+    Where nobody is in contact, an interval without pairs says so.
+    """
+    met: dict[int, int] = {}
+    found: list[tuple[int, tuple[tuple[int, int], ...], set[int]]] = []
+    after = 0
     for at, pairs in reversed(trace):
-        if after - at >= _NIGHT:
-            later = set()
+        if after != at + 20:
+            found.append((at, (), set()))
         here = {one for pair in pairs for one in pair}
-        found.append(here - later)
-        later |= here
+        found.append((at - 20, pairs, {one for one in here if one not in met or met[one] - at >= _ALONE}))
+        met |= dict.fromkeys(here, at - 20)
         after = at
-    return found[::-1]
+    return reversed(found)
 
 
 def _crowds(pairs: Sequence[tuple[int, int]]) -> list[set[int]]:
@@ -381,11 +384,11 @@ class Office:
 async def office(folder: Path, trace: Sequence[Contact], *, seed: int, items: int = 20) -> Office:
     """Replay contacts: two relays hear each other while, and only while, their people are in contact.
 
-    A laptop is on from its person's first contact of a day to the last, and has lost its memory the next day.
+    Who meets nobody for half an hour closes the laptop, which has then lost its memory.
     """
     people = 1 + max(one for _, pairs in trace for pair in pairs for one in pair)
     dice = random.Random(f"office {seed}")
-    start, end = trace[0][0] - 20, trace[-1][0]
+    start = trace[0][0] - 20
     root = key("root 0")
     world = World(folder, seed=seed, weather=Weather(latency=0.01, rate=250_000), housekeeping=(400.0, 800.0))
     for _ in range(people):
@@ -399,19 +402,19 @@ async def office(folder: Path, trace: Sequence[Contact], *, seed: int, items: in
     waiting = list(zip(born, words, strict=True))
     before: set[tuple[int, int]] = set()
     going: set[int] = set()
-    for (at, pairs), last_seen in zip([*trace, (end + 20, ())], [*_last_of_the_day(trace), set()], strict=True):
-        await asyncio.sleep(max(0.0, at - 20 - start - world.moment))
+    for begins, pairs, leaving in _hours(trace):
+        await asyncio.sleep(max(0.0, begins - start - world.moment))
         for one in sorted(going):
             await world.relays[one].crash()
             world.move(world.relays[one], [])
-        going = last_seen
+        going = leaving
         now = set(pairs)
         for one in sorted({one for pair in now for one in pair}):
             if not world.relays[one].up:
                 world.relays[one].boot()
         for one in sorted({one for pair in before ^ now for one in pair}):
             world.move(world.relays[one], [f"{low}-{high}" for low, high in now if one in (low, high)])
-        while waiting and waiting[0][0][0] <= at - 20:
+        while waiting and waiting[0][0][0] <= begins:
             (_, where), item = waiting.pop(0)
             world.relays[where].publish(item)
         before = now
